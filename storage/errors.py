@@ -1,0 +1,38 @@
+"""Everything that storage raises. Driver exceptions are translated to these where they occur (`raise ... from exc`)."""
+# ruff: noqa: N818 (the names say what happened and are part of the interface)
+
+
+class StorageError(Exception):
+    """Base of all storage errors."""
+
+
+class Unavailable(StorageError):
+    """The store did not answer in time, refused, or its circuit breaker is open. The operation may have taken effect."""
+
+
+class Conflict(StorageError):
+    """A replacement met another version than the one that was read, or no entry at all."""
+
+
+class Corrupt(StorageError):
+    """What is stored cannot be read: a damaged or foreign file, a schema from the future, bytes of the wrong form."""
+
+
+class KeyRejected(StorageError):
+    """A presented API key does not authenticate. Never raised for an outage."""
+
+
+class Malformed(KeyRejected):
+    """The text has not the form of a key, or its checksum is wrong; the store was not asked."""
+
+
+class Unknown(KeyRejected):
+    """No such key, or the secret does not belong to it (the two are not told apart)."""
+
+
+class Revoked(KeyRejected):
+    """The key was genuine and has been revoked."""
+
+
+class Expired(KeyRejected):
+    """The key was genuine and its time is over."""
