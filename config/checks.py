@@ -1,0 +1,82 @@
+"""Faults that no single value shows: formats that need a library, and settings that are wrong together."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from config.settings import PREFIX, Settings
+
+STORE_SCHEMES = ("sqlite", "memory", "couchbase", "couchbases")
+BROKER_SCHEMES = ("redis", "rediss", "amqp", "amqps")
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
+
+def check_together(values: Mapping[str, Any]) -> list[str]:
+    """One sentence for each fault in `values` (by field name; what could not be read is absent)."""
+    return [*_formats(values), *_store(values), *_sharing(values)]
+
+
+def _formats(values: Mapping[str, Any]) -> Iterable[str]:
+    if (level := values.get("log_level")) not in LOG_LEVELS:
+        yield f"{PREFIX}LOG_LEVEL={level!r}: give one of {', '.join(LOG_LEVELS)}."
+    for name in ("limit_ip", "limit_key", "limit_inference"):
+        limit = values.get(name)
+        if limit is not None and limit != getattr(Settings, name) and not is_limit(limit):
+            yield f'{PREFIX}{name.upper()}={limit!r}: give limits like "100 per minute" or "10/second;5000/hour".'
+    yield from _address("tfserving_url", values, ("http", "https"))
+    yield from _address("jobs_broker_url", values, BROKER_SCHEMES)
+
+
+def _address(name: str, values: Mapping[str, Any], schemes: tuple[str, ...]) -> Iterable[str]:
+    url = values.get(name)
+    if url and (urlsplit(url).scheme not in schemes or not urlsplit(url).netloc):
+        yield f"{PREFIX}{name.upper()}: give an address that starts with {' or '.join(s + '://' for s in schemes)}."
+
+
+def is_limit(text: str) -> bool:
+    """True for flask-limiter's notation: one limit or several, split by `;`, `,` or `|`."""
+    from limits import parse_many  # costs 0.1 s, which a command without such a setting need not pay
+
+    try:
+        return bool(parse_many(text)) and all(item.amount > 0 for item in parse_many(text))
+    except ValueError:
+        return False
+
+
+def _store(values: Mapping[str, Any]) -> Iterable[str]:
+    url = urlsplit(values.get("store_url", "memory://"))
+    if url.scheme not in STORE_SCHEMES:
+        yield f"{PREFIX}STORE_URL has scheme {url.scheme!r}: give one of {', '.join(s + '://' for s in STORE_SCHEMES)}."
+    if "@" in url.netloc:
+        yield f"{PREFIX}STORE_URL holds a user: give {PREFIX}STORE_USERNAME and {PREFIX}STORE_PASSWORD instead."
+    if url.scheme == "sqlite" and (url.netloc or len(url.path) < 2):
+        yield f"{PREFIX}STORE_URL names no file: give sqlite:///FILE (four slashes before an absolute path)."
+    if url.scheme.startswith("couchbase"):
+        yield from _couchbase(values, url.path)
+    ca = values.get("store_ca")
+    if ca is not None and not ca.is_file():
+        yield f"{PREFIX}STORE_CA={str(ca)!r}: there is no such file."
+    if ca is not None and url.scheme != "couchbases":
+        yield f"{PREFIX}STORE_CA is for an encrypted connection: give couchbases:// in {PREFIX}STORE_URL, or remove it."
+
+
+def _couchbase(values: Mapping[str, Any], path: str) -> Iterable[str]:
+    if not 1 <= len([part for part in path.split("/") if part]) <= 2:
+        yield f"{PREFIX}STORE_URL names no bucket: give couchbase://HOSTS/BUCKET or couchbase://HOSTS/BUCKET/SCOPE."
+    for name in ("store_username", "store_password"):
+        if not values.get(name):
+            yield f"{PREFIX}{name.upper()} is not set, and Couchbase needs it."
+
+
+def _sharing(values: Mapping[str, Any]) -> Iterable[str]:
+    if values.get("workers", 1) > 1 and values.get("store_url", "").startswith("memory://"):
+        yield (
+            f"{PREFIX}WORKERS={values['workers']} with a store in memory: each process would have its own keys, "
+            f"results and limits. Set {PREFIX}WORKERS=1, or a sqlite:/// or couchbase:// {PREFIX}STORE_URL."
+        )
+    threads, queue = values.get("server_threads"), values.get("queue_size")
+    if threads is not None and queue is not None and threads <= queue:
+        yield (
+            f"{PREFIX}SERVER_THREADS={threads} is not more than {PREFIX}QUEUE_SIZE={queue}: waiting model runs would "
+            f"hold up stored answers. Set {PREFIX}SERVER_THREADS to at least {queue + 1}, or lower {PREFIX}QUEUE_SIZE."
+        )

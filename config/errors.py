@@ -1,0 +1,11 @@
+"""What can go wrong while settings are read."""
+
+from collections.abc import Sequence
+
+
+class SettingsError(Exception):
+    """Some settings are wrong. `faults` has one sentence for each of them; none shows a secret."""
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("The settings are wrong:\n" + "\n".join(f"  {fault}" for fault in self.faults))
