@@ -3,9 +3,9 @@
 Promises common to all methods:
 
 - Thread safe, and safe to use on both sides of a fork: a process connects at its first call, never in the constructor.
-- `namespace` is one of NAMESPACES; `key` is 1 to MAX_KEY_BYTES bytes of UTF-8 without NUL. Anything else is a ValueError.
-- `ttl` is positive (else ValueError) or None for no expiry. An entry is never gone before its ttl and is never returned
-  a second or more after it; an expired entry is absent for every method.
+- `namespace` is one of NAMESPACES; `key` is 1 to MAX_KEY_BYTES bytes of UTF-8 without NUL. Else ValueError.
+- `ttl` is positive (else ValueError) or None for no expiry. An entry is never gone before its ttl and never returned
+  two seconds or more after it (the best that whole-second clocks allow); an expired entry is absent for every method.
 - A key holds either a value or a counter. Reading or changing one as the other raises Corrupt; put, remove and touch
   do not mind.
 - Unavailable: the store did not answer within its timeout. Whether a write took effect is then unknown; `put`, `remove`

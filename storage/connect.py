@@ -35,9 +35,9 @@ def open_backend(
     sqlite:///relative.db, sqlite:////absolute.db
     couchbase://host1,host2/BUCKET/SCOPE   the scope defaults to `abstracts`; couchbases:// for TLS, `ca` for an own CA
 
-    `timeout` bounds one call, `connect_timeout` the first of a process; SQLite waits `connect_timeout` for a lock, since
-    writers of one file take turns. Raises ValueError for a URL that is none of these; an absent or failing store is
-    reported by the first call, not here.
+    `timeout` bounds one call, `connect_timeout` the first of a process; SQLite waits `connect_timeout` for a lock,
+    since writers of one file take turns. Raises ValueError for a URL that is none of these; an absent or failing store
+    is reported by the first call, not here.
     """
     scheme = urlsplit(url).scheme
     opener = _OPENERS.get(scheme)

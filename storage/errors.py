@@ -7,7 +7,7 @@ class StorageError(Exception):
 
 
 class Unavailable(StorageError):
-    """The store did not answer in time, refused, or its circuit breaker is open. The operation may have taken effect."""
+    """The store did not answer in time, refused, or its breaker is open. The operation may have taken effect."""
 
 
 class Conflict(StorageError):
