@@ -96,7 +96,9 @@ class Layer(tf.Module):
         super().__init__(name=prefix.replace(".", "_").strip("_"))
         h, inner = config.hidden_size, config.intermediate_size
         parts = [tensors.linear(f"{prefix}attention.self.{p}", h, h) for p in ("query", "key", "value")]
-        self.qkv = Dense(np.concatenate([k for k, _ in parts], 1), np.concatenate([b for _, b in parts]), compute, "qkv")
+        self.qkv = Dense(
+            np.concatenate([k for k, _ in parts], 1), np.concatenate([b for _, b in parts]), compute, "qkv"
+        )
         self.attention_out = Dense(*tensors.linear(f"{prefix}attention.output.dense", h, h), compute, "attention_out")
         self.attention_norm = _norm(config, tensors, f"{prefix}attention.output.LayerNorm")
         self.feed_in = Dense(*tensors.linear(f"{prefix}intermediate.dense", h, inner), compute, "feed_in")
@@ -129,6 +131,19 @@ class Layer(tf.Module):
         weights = tf.nn.softmax(scores if bias is None else scores + bias)
         context = tf.matmul(tf.cast(weights, self._compute), value)
         return tf.cast(tf.reshape(tf.transpose(context, [0, 2, 1, 3]), [-1, hidden]), tf.float32)
+
+    def tensors(self, prefix: str) -> dict[str, Array]:
+        """The layer's weights under Hugging Face's names."""
+        named: dict[str, Array] = {}
+        kernels, biases = np.split(self.qkv.kernel.numpy(), 3, axis=1), np.split(self.qkv.bias.numpy(), 3)
+        for part, kernel, bias in zip(("query", "key", "value"), kernels, biases, strict=True):
+            named[f"{prefix}attention.self.{part}.weight"] = np.ascontiguousarray(kernel.T)
+            named[f"{prefix}attention.self.{part}.bias"] = bias
+        named |= _named_dense(f"{prefix}attention.output.dense", self.attention_out)
+        named |= _named_norm(f"{prefix}attention.output.LayerNorm", self.attention_norm)
+        named |= _named_dense(f"{prefix}intermediate.dense", self.feed_in)
+        named |= _named_dense(f"{prefix}output.dense", self.feed_out)
+        return named | _named_norm(f"{prefix}output.LayerNorm", self.output_norm)
 
 
 def _norm(config: BertConfig, tensors: Tensors, prefix: str) -> LayerNorm:
@@ -195,3 +210,27 @@ class BertClassifier(tf.Module):
     def __call__(self, ids: tf.Tensor, mask: tf.Tensor | None = None) -> tf.Tensor:
         """Token ids [batch, length] -> logits [batch, labels]."""
         return self.head(self.features(ids, mask))
+
+    def tensors(self) -> dict[str, Array]:
+        """All weights under Hugging Face's names, as `Tensors` reads them; token type 0 is part of the positions."""
+        encoder, at = self.encoder, "bert.embeddings."
+        types = np.zeros((encoder.config.type_vocab_size, encoder.config.hidden_size), np.float32)
+        named = {
+            f"{at}word_embeddings.weight": encoder.words.numpy(),
+            f"{at}position_embeddings.weight": encoder.positions.numpy(),
+            f"{at}token_type_embeddings.weight": types,
+            **_named_norm(f"{at}LayerNorm", encoder.norm),
+            **_named_dense("classifier", self.head),
+        }
+        for i, layer in enumerate(encoder.layers):
+            named |= layer.tensors(f"bert.encoder.layer.{i}.")
+        return named | (_named_dense("bert.pooler.dense", self.pooler) if self.pooler else {})
+
+
+def _named_dense(prefix: str, dense: Dense) -> dict[str, Array]:
+    kernel = np.ascontiguousarray(dense.kernel.numpy().T)
+    return {f"{prefix}.weight": kernel, f"{prefix}.bias": dense.bias.numpy()}
+
+
+def _named_norm(prefix: str, norm: LayerNorm) -> dict[str, Array]:
+    return {f"{prefix}.weight": norm.gamma.numpy(), f"{prefix}.bias": norm.beta.numpy()}

@@ -53,7 +53,9 @@ def _row(line: str, where: str, weight_field: str | None) -> Row:
         weight = float(value[weight_field]) if weight_field else 1.0
         row = Row(str(value.get("id", where)), text, value.get("primary", labels[0]), labels, weight)
     except (ValueError, TypeError, AttributeError, IndexError) as exc:
-        raise DataError(f"{where}: not an object with `abstract` (a text) and `labels` (a list of names): {exc}") from exc
+        raise DataError(
+            f"{where}: not an object with `abstract` (a text) and `labels` (a list of names): {exc}"
+        ) from exc
     except KeyError as exc:
         raise DataError(f"{where}: no field {exc}") from exc
     if not all(isinstance(label, str) for label in (*labels, row.primary)) or not row.weight > 0:

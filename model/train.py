@@ -1,198 +1,159 @@
-"""Fine-tunes a checkpoint end to end on labelled abstracts; needs the `train` extra (TensorFlow)."""
+"""The whole road from files of labelled abstracts to a trained, calibrated, measured checkpoint.
+
+Needs the `train` extra (TensorFlow).
+"""
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 from tokenizers import Tokenizer
 
-from model.bert import BertClassifier, BertConfig, Dense, Encoder, Pooling
+from model.bert import BertClassifier, Pooling
+from model.build import ServingModule, convert
+from model.calibrate import Calibration, best_threshold, platt, sigmoid
 from model.checkpoint import Checkpoint
-from model.data import Row, label_matrix
-from model.errors import TrainingError
-from model.tokens import encode_all
+from model.data import Row, draw, file_digest, label_matrix, mix_weights, read_rows, split_held_out
+from model.engines.litert import LiteRTEngine
+from model.errors import DataError
+from model.evaluate import Report, evaluate
+from model.finetune import Progress, Recipe, fine_tune
+from model.tokens import load_tokenizer
+from model.trained import Record, new_classifier, save
 
-_SORTED_BATCHES = 64  # batches are cut from this many batches' rows at a time, sorted by length
-
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """Hyperparameters of a run: AdamW (Loshchilov & Hutter 2019) with warm-up and linear decay to zero."""
-
-    tokens: int = 128
-    batch: int = 32
-    learning_rate: float = 1.5e-4
-    head_factor: float = 10.0
-    warmup: float = 0.04
-    weight_decay: float = 0.01
-    clip_norm: float = 1.0
-    seed: int = 20261122
-    bfloat16: bool = True
+Floats = np.ndarray[Any, np.dtype[np.float32]]
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
-    """Where a run stands: steps done and in all, and the loss averaged over the last steps (nats an example)."""
+class Plan:
+    """What to train on what.
 
-    step: int
-    steps: int
-    loss: float
+    examples: rows drawn for training. mix: share of each primary label that scores are calibrated to; empty: as in
+    the data. mix_floor: smallest share of a primary label in training. repeats: how often a rare label's row may be
+    drawn. held_out, held_out_floor: see `split_held_out`. max_tokens: read when serving and calibrating.
+    """
+
+    checkpoint: Path
+    data: tuple[Path, ...]
+    out: Path
+    examples: int
+    mix: Mapping[str, float] = field(default_factory=dict)
+    mix_floor: float = 0.015
+    repeats: int = 2
+    held_out: float = 0.015
+    held_out_floor: int = 150
+    pooling: Pooling = "mean"
+    max_tokens: int = 256
+    threads: int = 2
+    licence: str = ""
+    command: str = ""
 
 
-def load_classifier(checkpoint: Checkpoint, pooling: Pooling, labels: int, compute: tf.DType) -> BertClassifier:
-    """The checkpoint's encoder under a new linear head that starts at zero (every score 0.5) and is then trained."""
-    tensors = checkpoint.tensors()
-    config = BertConfig.from_json(checkpoint.config)
-    encoder = Encoder(config, tensors, checkpoint.prefix, compute)
-    hidden = config.hidden_size
-    pooler = None
-    if pooling == "pooler":
-        pooler = Dense(*tensors.linear(f"{checkpoint.prefix}pooler.dense", hidden, hidden), tf.float32, "pooler")
-    tensors.finish(unused=("pooler.", "classifier."))
-    head = Dense(np.zeros((hidden, labels), np.float32), np.zeros(labels, np.float32), tf.float32, "head")
-    return BertClassifier(encoder, pooling, head, pooler)
+def train(
+    plan: Plan, recipe: Recipe, on_step: Callable[[Progress], None], on_calibrate: Callable[[int, int], None]
+) -> Report:
+    """Train, calibrate on held-out rows, measure on the same, and write the trained checkpoint to `plan.out`.
+
+    A run that was interrupted goes on from its last checkpoint in `plan.out`/checkpoints. Returns the report on the
+    held-out rows, weighted to the mix.
+    """
+    base = Checkpoint(plan.checkpoint)
+    rows = _read(plan.data)
+    labels = sorted({label for row in rows for label in row.labels})
+    mix = plan.mix or _shares(rows)
+    training, held_out = split_held_out(rows, plan.held_out, plan.held_out_floor)
+    drawn = draw(training, plan.examples, mix, plan.mix_floor, plan.repeats, recipe.seed)
+    model = new_classifier(base, plan.pooling, len(labels), tf.bfloat16 if recipe.bfloat16 else tf.float32)
+    tokenizer = load_tokenizer(base.path, recipe.tokens)
+    fine_tune(model, tokenizer, drawn, labels, recipe, plan.out / "checkpoints", on_step)
+
+    tokenizer.enable_truncation(plan.max_tokens)
+    logits = _logits(model, tokenizer, held_out, labels, plan.threads, on_calibrate)
+    truth, weights = label_matrix(held_out, labels), mix_weights(held_out, mix)
+    calibration = platt(logits, truth, weights)
+    scores = sigmoid(calibration.apply(logits))
+    report = evaluate(scores, truth, weights, labels, best_threshold(scores, truth, weights))
+    save(model, base, tokenizer, _record(plan, recipe, base, labels, calibration, report, len(drawn)), plan.out)
+    return report
 
 
-def fine_tune(
+def _read(files: Iterable[Path]) -> list[Row]:
+    rows = [row for path in files for row in read_rows(path)]
+    if not rows:
+        raise DataError("the data files hold no rows")
+    return rows
+
+
+def _shares(rows: Sequence[Row]) -> dict[str, float]:
+    names, counts = np.unique([row.primary for row in rows], return_counts=True)
+    return dict(zip(names.tolist(), (counts / len(rows)).tolist(), strict=True))
+
+
+def _logits(
     model: BertClassifier,
     tokenizer: Tokenizer,
     rows: Sequence[Row],
     labels: Sequence[str],
+    threads: int,
+    on_row: Callable[[int, int], None],
+) -> Floats:
+    """Logits [rows, labels] of the int8 graph: what is calibrated is what is served."""
+    identity = Calibration((1.0,) * len(labels), (0.0,) * len(labels))
+    with tempfile.TemporaryDirectory() as folder:
+        graph = Path(folder) / "logits.tflite"
+        graph.write_bytes(convert(ServingModule(model, identity, "none"), "int8"))
+        engine = LiteRTEngine(graph, len(labels), threads)
+        logits = np.zeros((len(rows), len(labels)), np.float32)
+        for i, row in enumerate(rows):
+            logits[i] = engine.scores(tokenizer.encode(row.text).ids)
+            on_row(i + 1, len(rows))
+        engine.close()
+    return logits
+
+
+def _record(
+    plan: Plan,
     recipe: Recipe,
-    work: Path,
-    on_progress: Callable[[Progress], None],
-) -> None:
-    """Train `model` in place, once over `rows` in their order, with checkpoints in `work` from which it resumes."""
-    batches = _batches(encode_all(tokenizer, [row.text for row in rows]), recipe)
-    run = _Run(model, recipe, len(batches), work)
-    targets = label_matrix(rows, labels)
-    for loss in run.go(batches, targets):
-        on_progress(Progress(run.done, len(batches), loss))
-
-
-class _Run:
-    """Optimisers, schedule and checkpoints of one run."""
-
-    def __init__(self, model: BertClassifier, recipe: Recipe, steps: int, work: Path) -> None:
-        self._model = model
-        self._recipe = recipe
-        head = {id(v) for v in model.head.trainable_variables}
-        self._body_variables = [v for v in model.trainable_variables if id(v) not in head]
-        self._body = self._optimizer(recipe.learning_rate, steps, self._body_variables)
-        self._head = self._optimizer(
-            recipe.learning_rate * recipe.head_factor, steps, list(model.head.trainable_variables)
-        )
-        self._step = tf.Variable(0, dtype=tf.int64, name="step")
-        state = tf.train.Checkpoint(
-            model=model,
-            step=self._step,
-            **{f"body_{i}": v for i, v in enumerate(self._body.variables)},
-            **{f"head_{i}": v for i, v in enumerate(self._head.variables)},
-        )
-        self._manager = tf.train.CheckpointManager(state, str(work), max_to_keep=2)
-        _same_run(work, recipe, steps)
-        if self._manager.latest_checkpoint:
-            state.restore(self._manager.latest_checkpoint).assert_consumed()
-
-    @property
-    def done(self) -> int:
-        """Steps taken, those before a resume included."""
-        return int(self._step.numpy())
-
-    def go(self, batches: Sequence["_Batch"], targets: np.ndarray[Any, Any]) -> Iterator[float]:
-        """Take the remaining steps; yields the smoothed loss after each."""
-        smoothed = None
-        for batch in batches[self.done :]:
-            loss = float(self._train_step(batch.ids, batch.mask, targets[batch.rows]).numpy())
-            if not np.isfinite(loss):
-                raise TrainingError(f"the loss is {loss} at step {self.done}: lower the learning rate")
-            smoothed = loss if smoothed is None else 0.98 * smoothed + 0.02 * loss
-            if self.done % 250 == 0 or self.done == len(batches):
-                self._manager.save()
-            yield smoothed
-
-    def _optimizer(self, rate: float, steps: int, variables: list[tf.Variable]) -> keras.optimizers.AdamW:
-        warm = max(1, int(self._recipe.warmup * steps))
-        schedule = keras.optimizers.schedules.PolynomialDecay(rate, max(1, steps - warm), end_learning_rate=0.0)
-        optimizer = keras.optimizers.AdamW(_WarmUp(schedule, rate, warm), weight_decay=self._recipe.weight_decay)
-        optimizer.exclude_from_weight_decay(var_list=[v for v in variables if len(v.shape) < 2])
-        optimizer.build(variables)
-        return optimizer
-
-    @tf.function(
-        input_signature=[
-            tf.TensorSpec([None, None], tf.int32),
-            tf.TensorSpec([None, None], tf.int32),
-            tf.TensorSpec([None, None], tf.float32),
-        ]
+    base: Checkpoint,
+    labels: Sequence[str],
+    calibration: Calibration,
+    report: Report,
+    drawn: int,
+) -> Record:
+    measured = {k: round(getattr(report, k), 4) for k in ("micro_f1", "macro_f1", "top1", "ece")}
+    return Record(
+        labels=tuple(labels),
+        activation="sigmoid",
+        pooling=plan.pooling,
+        calibration=calibration,
+        threshold=report.threshold,
+        max_tokens=plan.max_tokens,
+        checkpoint={"name": base.config.get("_name_or_path", ""), "digest": base.digest()},
+        training={
+            "command": plan.command,
+            "examples": drawn,
+            "mix": dict(plan.mix),
+            "recipe": asdict(recipe),
+            "data": {path.name: file_digest(path) for path in plan.data},
+        },
+        scores={"held_out": {"rows": report.rows, **measured}},
+        licence=plan.licence,
+        created=datetime.now(UTC).date().isoformat(),
     )
-    def _train_step(self, ids: tf.Tensor, mask: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
-        with tf.GradientTape() as tape:
-            logits = self._model(ids, mask)
-            losses = tf.nn.sigmoid_cross_entropy_with_logits(targets, logits)
-            loss = tf.reduce_mean(tf.reduce_sum(losses, axis=1))
-        heads = list(self._model.head.trainable_variables)
-        gradients = tape.gradient(loss, self._body_variables + heads)
-        gradients, _ = tf.clip_by_global_norm([tf.convert_to_tensor(g) for g in gradients], self._recipe.clip_norm)
-        self._body.apply(gradients[: -len(heads)], self._body_variables)
-        self._head.apply(gradients[-len(heads) :], heads)
-        self._step.assign_add(1)
-        return loss
 
 
-class _WarmUp(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
-    """Linear warm-up in front of another schedule."""
-
-    def __init__(self, after: keras.optimizers.schedules.LearningRateSchedule, rate: float, steps: int) -> None:
-        self._after, self._rate, self._steps = after, rate, steps
-
-    def __call__(self, step: Any) -> Any:
-        step = tf.cast(step, tf.float32)
-        return tf.where(
-            step < self._steps, self._rate * (step + 1.0) / self._steps, self._after(step - float(self._steps))
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class _Batch:
-    ids: np.ndarray[Any, np.dtype[np.int32]]
-    mask: np.ndarray[Any, np.dtype[np.int32]]
-    rows: list[int]
-
-
-def _batches(encoded: Sequence[list[int]], recipe: Recipe) -> list[_Batch]:
-    random = np.random.default_rng(recipe.seed)
-    size, pool = recipe.batch, recipe.batch * _SORTED_BATCHES
-    batches = []
-    for start in range(0, len(encoded), pool):
-        order = sorted(range(start, min(start + pool, len(encoded))), key=lambda i: len(encoded[i]))
-        cut = [order[i : i + size] for i in range(0, len(order), size)]
-        batches += [pad([encoded[i] for i in cut[j]], cut[j]) for j in random.permutation(len(cut))]
-    return batches
-
-
-def pad(encoded: Sequence[list[int]], rows: list[int]) -> _Batch:
-    """Ids and mask [rows, longest], zeros on the padding."""
-    ids = np.zeros((len(encoded), max(map(len, encoded))), np.int32)
-    mask = np.zeros_like(ids)
-    for i, row in enumerate(encoded):
-        ids[i, : len(row)] = row
-        mask[i, : len(row)] = 1
-    return _Batch(ids, mask, rows)
-
-
-def _same_run(work: Path, recipe: Recipe, steps: int) -> None:
-    """Refuse to resume a run with another recipe or data set: the mixture would be neither."""
-    asked: Mapping[str, Any] = {f: getattr(recipe, f) for f in recipe.__dataclass_fields__} | {"steps": steps}
-    record = work / "run.json"
-    if not record.is_file():
-        work.mkdir(parents=True, exist_ok=True)
-        record.write_text(json.dumps(asked))
-    elif (found := json.loads(record.read_text())) != asked:
-        differ = ", ".join(k for k in asked if asked[k] != found.get(k))
-        raise TrainingError(f"{work} holds a run with another {differ}: give another --out, or remove it to start anew")
+def read_mix(path: Path) -> dict[str, float]:
+    """A JSON object {primary label: share}; DataError otherwise."""
+    try:
+        mix = {str(k): float(v) for k, v in json.loads(path.read_text("utf-8")).items()}
+    except (OSError, ValueError, TypeError, AttributeError) as exc:
+        raise DataError(f"{path}: not a JSON object of label: share: {exc}") from exc
+    if not mix or min(mix.values()) < 0:
+        raise DataError(f"{path}: shares must be 0 or more")
+    return mix

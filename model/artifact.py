@@ -1,0 +1,142 @@
+"""An artifact: a folder with everything that serving a model needs, addressed by the digest of its content.
+
+manifest.json     what it is, how it was made, how good it is, and the SHA-256 of each other file
+tokenizer.json    Hugging Face tokenizers format
+model.tflite      the graph, from token ids to calibrated scores
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from model.errors import ArtifactError
+from model.text import NORMALISER_VERSION
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+TOKENIZER = "tokenizer.json"
+WEIGHTS = "model.tflite"
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What manifest.json says.
+
+    labels: in the order of the scores. threshold: the operating point that a request without one gets. max_tokens:
+    incl. [CLS] and [SEP]. files: SHA-256 (hex) of each file. architecture: the encoder's shape. checkpoint: what it
+    was trained from. training: command, recipe, data digests. scores: measured on held-out data.
+    """
+
+    name: str
+    labels: tuple[str, ...]
+    activation: Literal["sigmoid", "softmax"]
+    pooling: str
+    calibration: Mapping[str, Any]
+    threshold: float
+    max_tokens: int
+    precision: Literal["int8", "float32"]
+    files: Mapping[str, str]
+    trained: bool
+    normaliser: int = NORMALISER_VERSION
+    architecture: Mapping[str, Any] = field(default_factory=dict)
+    checkpoint: Mapping[str, Any] = field(default_factory=dict)
+    training: Mapping[str, Any] = field(default_factory=dict)
+    scores: Mapping[str, Any] = field(default_factory=dict)
+    licence: str = ""
+    created: str = ""
+    format: int = FORMAT
+
+    def digest(self) -> str:
+        """`sha256:` over all that decides what a text's scores are."""
+        identity = {
+            key: value
+            for key, value in asdict(self).items()
+            if key in {"format", "files", "labels", "activation", "pooling", "calibration", "max_tokens", "normaliser"}
+        }
+        canonical = json.dumps(identity, sort_keys=True, separators=(",", ":"))
+        return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
+
+    def faults(self) -> list[str]:
+        """What keeps this manifest from being used."""
+        checks = {
+            f"format {self.format} is not {FORMAT}": self.format != FORMAT,
+            f"name {self.name!r} is not like {NAME.pattern}": not NAME.fullmatch(self.name),
+            "labels are not at least two different names": len(set(self.labels)) != len(self.labels)
+            or len(self.labels) < 2,
+            f"activation {self.activation!r} is neither sigmoid nor softmax": self.activation
+            not in ("sigmoid", "softmax"),
+            f"threshold {self.threshold} is not between 0 and 1": not 0 <= self.threshold <= 1,
+            f"max_tokens {self.max_tokens} is not between 3 and 512": not 3 <= self.max_tokens <= 512,
+            f"made for normaliser {self.normaliser}, this is {NORMALISER_VERSION}: build it again": self.normaliser
+            != NORMALISER_VERSION,
+            f"files does not name {TOKENIZER} and {WEIGHTS}": not {TOKENIZER, WEIGHTS} <= set(self.files),
+        }
+        return [fault for fault, found in checks.items() if found]
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """An opened artifact: its manifest was checked, and its files are those that the manifest names."""
+
+    path: Path
+    manifest: Manifest
+    digest: str
+
+    @property
+    def name(self) -> str:
+        """The model's name in URLs and cache keys."""
+        return self.manifest.name
+
+    @classmethod
+    def open(cls, path: Path) -> "Artifact":
+        """Read and verify the folder; ArtifactError names every fault in it."""
+        manifest = _read_manifest(path)
+        faults = manifest.faults() + [
+            fault for name, digest in manifest.files.items() if (fault := _file_fault(path, name, digest))
+        ]
+        if faults:
+            raise ArtifactError(f"{path}: {'; '.join(faults)}")
+        return cls(path, manifest, manifest.digest())
+
+
+def write_manifest(path: Path, manifest: Manifest) -> None:
+    """Write manifest.json, last of an artifact's files: a folder without one is not an artifact."""
+    text = json.dumps(asdict(manifest) | {"digest": manifest.digest()}, indent=1, ensure_ascii=False)
+    (path / MANIFEST).write_text(text + "\n", "utf-8")
+
+
+def sha256_of(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _read_manifest(path: Path) -> Manifest:
+    known = {f.name for f in fields(Manifest)}
+    try:
+        value = json.loads((path / MANIFEST).read_text("utf-8"))
+        stated = value.pop("digest", None)
+        value["labels"] = tuple(value["labels"])
+        manifest = Manifest(**{key: item for key, item in value.items() if key in known})
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as exc:
+        raise ArtifactError(f"{path}: {MANIFEST} cannot be used: {exc}") from exc
+    if stated != manifest.digest():
+        raise ArtifactError(
+            f"{path}: {MANIFEST} was altered: it states digest {stated}, its content has {manifest.digest()}"
+        )
+    return manifest
+
+
+def _file_fault(path: Path, name: str, digest: str) -> str | None:
+    if Path(name).name != name:
+        return f"file name {name!r} leaves the folder"
+    try:
+        found = sha256_of(path / name)
+    except OSError as exc:
+        return f"{name}: {exc.strerror}"
+    return None if found == digest else f"{name}: SHA-256 is {found}, the manifest says {digest}"

@@ -1,0 +1,115 @@
+"""How good scores are: F1, top-1, calibration error, each row counting with its weight."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+Floats = np.ndarray[Any, np.dtype[np.float32]]
+Booleans = np.ndarray[Any, np.dtype[np.bool_]]
+
+_BINS = 15
+_SWEEP = (0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6)
+
+
+@dataclass(frozen=True, slots=True)
+class LabelReport:
+    """One label at the report's threshold; `support` is the weighted number of its rows."""
+
+    label: str
+    precision: float
+    recall: float
+    f1: float
+    support: float
+
+
+@dataclass(frozen=True, slots=True)
+class SweepPoint:
+    """Micro- and macro-F1 at one threshold."""
+
+    threshold: float
+    micro_f1: float
+    macro_f1: float
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Scores of one model on one set of rows.
+
+    micro_f1 and macro_f1 (over labels that occur) at `threshold`; top1: share of rows whose best-scored label is a
+    true one; ece: expected calibration error over all (row, label) decisions in 15 equal bins (Guo et al. 2017,
+    arXiv:1706.04599).
+    """
+
+    rows: int
+    threshold: float
+    micro_f1: float
+    macro_f1: float
+    top1: float
+    ece: float
+    labels: tuple[LabelReport, ...]
+    sweep: tuple[SweepPoint, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        return asdict(self)
+
+
+def evaluate(scores: Floats, truth: Floats, weights: Floats, labels: Sequence[str], threshold: float) -> Report:
+    """Measure `scores` [rows, labels] against the indicator matrix `truth` of the same shape; weights [rows]."""
+    weights = weights / weights.mean()
+    best = np.argmax(scores, axis=1)
+    return Report(
+        rows=len(scores),
+        threshold=threshold,
+        micro_f1=micro_f1(scores >= threshold, truth, weights),
+        macro_f1=macro_f1(scores >= threshold, truth, weights),
+        top1=float(np.average(truth[np.arange(len(truth)), best], weights=weights)),
+        ece=expected_calibration_error(scores, truth, weights),
+        labels=tuple(_label_reports(scores >= threshold, truth, weights, labels)),
+        sweep=tuple(
+            SweepPoint(t, micro_f1(scores >= t, truth, weights), macro_f1(scores >= t, truth, weights)) for t in _SWEEP
+        ),
+    )
+
+
+def micro_f1(chosen: Booleans, truth: Floats, weights: Floats) -> float:
+    """F1 over all (row, label) decisions; 0 when nothing is true and nothing chosen."""
+    hits, said, meant = _counts(chosen, truth, weights)
+    return float(2 * hits.sum() / max(said.sum() + meant.sum(), 1e-12))
+
+
+def macro_f1(chosen: Booleans, truth: Floats, weights: Floats) -> float:
+    """Mean of the labels' F1 over those labels that occur in `truth`."""
+    hits, said, meant = _counts(chosen, truth, weights)
+    occurs = meant > 0
+    return float((2 * hits[occurs] / (said[occurs] + meant[occurs])).mean()) if occurs.any() else 0.0
+
+
+def expected_calibration_error(scores: Floats, truth: Floats, weights: Floats) -> float:
+    """Weighted mean of |mean score - share of true ones| over the bins."""
+    bins = np.minimum((scores * _BINS).astype(int), _BINS - 1).ravel()
+    mass = np.repeat(weights.astype(np.float64), scores.shape[1])
+    gap = np.bincount(bins, mass * (scores - truth).ravel(), _BINS)
+    return float(np.abs(gap).sum() / mass.sum())
+
+
+def _counts(chosen: Booleans, truth: Floats, weights: Floats) -> tuple[Floats, Floats, Floats]:
+    """Weighted numbers a label: true positives, chosen, true."""
+    column = weights[:, None]
+    return (chosen * truth * column).sum(0), (chosen * column).sum(0), (truth * column).sum(0)
+
+
+def _label_reports(chosen: Booleans, truth: Floats, weights: Floats, labels: Sequence[str]) -> list[LabelReport]:
+    hits, said, meant = (counts.astype(float) for counts in _counts(chosen, truth, weights))
+    return [
+        LabelReport(
+            label,
+            precision=hits[i] / said[i] if said[i] else 0.0,
+            recall=hits[i] / meant[i] if meant[i] else 0.0,
+            f1=2 * hits[i] / (said[i] + meant[i]) if said[i] + meant[i] else 0.0,
+            support=meant[i],
+        )
+        for i, label in enumerate(labels)
+    ]
