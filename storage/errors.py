@@ -1,5 +1,4 @@
 """Everything that storage raises. Driver exceptions are translated to these where they occur (`raise ... from exc`)."""
-# ruff: noqa: N818 (the names say what happened and are part of the interface)
 
 
 class StorageError(Exception):

@@ -29,6 +29,10 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
 
 SCHEMA_VERSION: Final = len(MIGRATIONS)
 
+# One statement, hence one snapshot: another process may be creating the schema at this moment.
+_IDENTITY: Final = """SELECT application_id, user_version, (SELECT count(*) FROM sqlite_schema)
+    FROM pragma_application_id, pragma_user_version"""
+
 RETRY_SECONDS: Final = 0.005
 
 
@@ -106,9 +110,7 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
 
 def _require_known(connection: sqlite3.Connection, path: Path) -> int:
     """The file's schema version, 0 for an empty file; Corrupt if it is not ours to use."""
-    (owner,) = connection.execute("PRAGMA application_id").fetchone()
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    owner, version, tables = connection.execute(_IDENTITY).fetchone()
     if owner != APPLICATION_ID and (owner or version or tables):
         raise Corrupt(f"{path} is a database of another program; choose another path")
     if version > SCHEMA_VERSION:

@@ -1,0 +1,71 @@
+"""JSON documents over a backend: encoding, decoding, and read-modify-write without locks."""
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Final
+
+from storage.base import Backend, Entry
+from storage.errors import Conflict, Corrupt
+
+Document = dict[str, Any]
+
+ATTEMPTS: Final = 100
+"""Of a read-modify-write. Each failed one means that another writer got through, so few are ever needed."""
+
+
+def encode(document: Document) -> bytes:
+    """The document as compact JSON; ValueError for NaN or infinity."""
+    return json.dumps(document, separators=(",", ":"), allow_nan=False).encode()
+
+
+def decode(entry: Entry) -> Document:
+    """The stored document; Corrupt if it is not a JSON object."""
+    try:
+        document = json.loads(entry.value)
+    except (ValueError, RecursionError) as exc:
+        raise Corrupt(f"not JSON: {exc}") from exc
+    if not isinstance(document, dict):
+        raise Corrupt("not a JSON object")
+    return document
+
+
+def update(backend: Backend, namespace: str, key: str, change: Callable[[Document | None], Document]) -> Document:
+    """Store what `change` makes of the present document (None if absent) and return it.
+
+    `change` may be called several times, since others write too; it raises to abandon the update. Conflict if the
+    document never stood still.
+    """
+    for _ in range(ATTEMPTS):
+        entry = backend.get(namespace, key)
+        document = change(None if entry is None else decode(entry))
+        try:
+            if entry is not None:
+                backend.replace(namespace, key, encode(document), entry.version)
+                return document
+        except Conflict:
+            continue
+        if backend.add(namespace, key, encode(document)):
+            return document
+    raise Conflict(f"{namespace}/{key} changed {ATTEMPTS} times in a row")
+
+
+def to_text(moment: datetime | None) -> str | None:
+    """A moment in ISO 8601, to the microsecond."""
+    return None if moment is None else moment.isoformat()
+
+
+def to_moment(text: object) -> datetime:
+    """The moment that to_text wrote; Corrupt if it is none or has no time zone."""
+    try:
+        moment = datetime.fromisoformat(text)  # type: ignore[arg-type]
+    except (TypeError, ValueError) as exc:
+        raise Corrupt(f"not a moment: {text!r}") from exc
+    if moment.tzinfo is None:
+        raise Corrupt(f"a moment without time zone: {text!r}")
+    return moment
+
+
+def to_moment_or_none(text: object) -> datetime | None:
+    """Like to_moment, with None for None."""
+    return None if text is None else to_moment(text)
