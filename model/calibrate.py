@@ -23,12 +23,14 @@ class Calibration:
 
     def apply(self, logits: Floats) -> Floats:
         """[rows, labels] -> the same shape, still logits."""
-        return logits * np.asarray(self.scale, np.float32) + np.asarray(self.offset, np.float32)
+        scaled: Floats = logits * np.asarray(self.scale, np.float32) + np.asarray(self.offset, np.float32)
+        return scaled
 
 
 def sigmoid(logits: Floats) -> Floats:
     """Element-wise logistic function, without overflow."""
-    return (0.5 * (1.0 + np.tanh(0.5 * logits))).astype(np.float32)
+    scores: Floats = 0.5 * (1.0 + np.tanh(0.5 * logits))
+    return scores
 
 
 def platt(logits: Floats, truth: Floats, weights: Floats) -> Calibration:

@@ -134,4 +134,4 @@ def mix_weights(rows: Sequence[Row], mix: Mapping[str, float]) -> Floats:
     weights = np.array([mix.get(row.primary, 0.0) / count[row.primary] for row in rows], np.float32)
     if not weights.any():
         raise DataError("no row has a primary label that the mix names")
-    return weights / weights.mean()
+    return weights / np.float32(weights.mean())

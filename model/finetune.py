@@ -130,7 +130,7 @@ class _Run:
         return loss
 
 
-class _WarmUp(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
+class _WarmUp(keras.optimizers.schedules.LearningRateSchedule):
     """Linear warm-up in front of another schedule."""
 
     def __init__(self, after: keras.optimizers.schedules.LearningRateSchedule, rate: float, steps: int) -> None:

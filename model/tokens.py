@@ -9,7 +9,7 @@ from model.errors import CheckpointError
 
 
 def load_tokenizer(folder: Path, max_tokens: int, lowercase: bool = True) -> Tokenizer:
-    """The tokenizer in `folder` (tokenizer.json, else vocab.txt), cutting texts to `max_tokens` incl. [CLS] and [SEP]."""
+    """The tokenizer in `folder` (tokenizer.json, else vocab.txt); cuts to `max_tokens` incl. [CLS] and [SEP]."""
     if (folder / "tokenizer.json").is_file():
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     elif (folder / "vocab.txt").is_file():

@@ -68,11 +68,11 @@ def _classifier(
     pooler = None
     if pooling == "pooler":
         pooler = Dense(*tensors.linear(f"{prefix}pooler.dense", hidden, hidden), tf.float32, "pooler")
-    unused = () if pooler else ("pooler.",)
+    unused = [] if pooler else ["pooler."]
     if head is None:
         head = Dense(*tensors.linear("classifier", hidden, labels), tf.float32, "head")
     else:
-        unused += ("classifier.",)
+        unused.append("classifier.")
     tensors.finish(unused)
     return BertClassifier(encoder, pooling, head, pooler)
 
@@ -109,6 +109,3 @@ def build_artifact(folder: Path, out: Path, precision: Precision) -> Artifact:
         "architecture": {"model_type": "bert", **asdict(model.encoder.config)},
     }
     return build(module, load_tokenizer(folder, record.max_tokens), manifest, out)
-
-
-__all__ = ["WEIGHTS", "Record", "build_artifact", "new_classifier", "read_record", "save", "trained_classifier"]
