@@ -1,0 +1,56 @@
+"""Predictions as HTTP responses: body, validators and what the cache did."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Response, request
+
+from service.classification import NO_DIRECTIVES, Answer, Directives
+from service.records import Record, render
+
+_CACHE_STATUS = {
+    ("hit", True): "abstracts; hit",
+    ("miss", True): "abstracts; fwd=uri-miss; stored",
+    ("miss", False): "abstracts; fwd=uri-miss",
+    ("collapsed", True): "abstracts; fwd=uri-miss; stored; collapsed",
+    ("collapsed", False): "abstracts; fwd=uri-miss; collapsed",
+}
+"""Cache-Status (RFC 9211) by outcome and whether the store has the prediction."""
+
+
+def directives() -> Directives:
+    """What the request's Cache-Control asks for."""
+    if "HTTP_CACHE_CONTROL" not in request.environ:
+        return NO_DIRECTIVES
+    asked = request.cache_control
+    return Directives(bool(asked.no_cache), bool(asked.no_store), bool(asked.only_if_cached), asked.max_age)
+
+
+def prediction_response(
+    answer: Answer, arguments: Mapping[str, Any], requested: Directives = NO_DIRECTIVES
+) -> Response:
+    """The response to a POST. Its ETag is that of the stored prediction, which Content-Location names."""
+    threshold, top_k = arguments.get("threshold"), arguments.get("top_k")
+    body = render(answer.record, cached=answer.outcome == "hit", threshold=threshold, top_k=top_k)
+    response = Response(body, mimetype="application/json")
+    headers = response.headers
+    status = _CACHE_STATUS[answer.outcome, answer.stored]
+    if requested.no_cache:
+        status = status.replace("fwd=uri-miss", "fwd=request")
+    headers["Cache-Status"] = status
+    headers["ETag"] = etag(answer.record, threshold, top_k)
+    headers["Content-Location"] = f"/api/predictions/{answer.record.id}{_query(threshold, top_k)}"
+    if answer.outcome == "hit":
+        headers["Age"] = str(int(answer.age))
+    return response
+
+
+def etag(record: Record, threshold: float | None, top_k: int | None) -> str:
+    """A weak validator: the scores never change under an id, `cached` may differ."""
+    return f'W/"{record.id}{_query(threshold, top_k)}"'
+
+
+def _query(threshold: float | None, top_k: int | None) -> str:
+    chosen = {"threshold": threshold, "top_k": top_k}
+    query = "&".join(f"{name}={value}" for name, value in chosen.items() if value is not None)
+    return f"?{query}" if query else ""

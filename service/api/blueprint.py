@@ -1,0 +1,152 @@
+"""flask-smorest's blueprint with this API's way of reading arguments."""
+
+import functools
+import json
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+from typing import Any, NoReturn, TypeVar
+
+import flask_smorest  # type: ignore[import-untyped]
+from flask import request
+from marshmallow import Schema, ValidationError
+from webargs.flaskparser import FlaskParser
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from service.api.document import SECURITY, references
+from service.errors import (
+    InvalidRequest,
+    KeyMissing,
+    LimitExceeded,
+    MalformedBody,
+    ScopeMissing,
+    WrongContentType,
+)
+from service.gate import Access, access
+from storage.errors import Unavailable
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+BODY_PROBLEMS = (InvalidRequest, MalformedBody, RequestEntityTooLarge, WrongContentType)
+"""What can be wrong with a JSON body."""
+
+_GUARDS: dict[Access, tuple[type[Exception], ...]] = {"probe": (), "open": (LimitExceeded,)}
+"""What the gate may raise before views that need no key."""
+
+
+class Parser(FlaskParser):
+    """Turns every fault in the arguments into an error of ours; unknown query parameters are faults.
+
+    JSON bodies are read here, not by webargs, whose general way takes as long as the rest of a stored answer.
+    """
+
+    DEFAULT_VALIDATION_STATUS = 400
+    DEFAULT_UNKNOWN_BY_LOCATION: dict[str, str | None] = {}  # noqa: RUF012  (webargs' own class attribute)
+
+    def use_args(self, argmap: Any, *args: Any, location: str | None = None, **kwargs: Any) -> Callable[..., Any]:
+        """Decorates a view to take the loaded arguments after those of its route."""
+        if location != "json":
+            decorate: Callable[..., Any] = super().use_args(argmap, *args, location=location, **kwargs)
+            return decorate
+        schema = argmap() if isinstance(argmap, type) else argmap
+
+        def decorator(view: Callable[..., Any]) -> Callable[..., Any]:
+            @functools.wraps(view)
+            def wrapper(*view_args: Any, **view_kwargs: Any) -> Any:
+                return view(*view_args, load(schema, read_json()), **view_kwargs)
+
+            return wrapper
+
+        return decorator
+
+    def handle_error(self, error: ValidationError, *_: Any, **__: Any) -> NoReturn:
+        """Raises InvalidRequest; webargs puts the messages under the name of the location."""
+        messages = _messages(error)
+        raise InvalidRequest(_flat(messages.get("query", messages))) from error
+
+
+class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
+    """A blueprint of this API."""
+
+    ARGUMENTS_PARSER = Parser()
+
+    def endpoint(
+        self,
+        rule: str,
+        level: Access,
+        *,
+        body: type[Schema] | None = None,
+        query: type[Schema] | None = None,
+        returns: type[Schema] | None = None,
+        problems: tuple[type[Exception], ...] = (),
+    ) -> Callable[[View], View]:
+        """Adds a route, a POST if it takes a body, else a GET, for those whom `level` names.
+
+        The view gets the loaded `body` or `query` first. `problems` are those that other routes do not have.
+        """
+        guards = _GUARDS.get(level, (KeyMissing, ScopeMissing, LimitExceeded, Unavailable))
+        security = [] if level in _GUARDS else SECURITY
+        decorators = [
+            access(level),
+            self.doc(responses=references((*problems, *guards)), security=security),
+            self.response(HTTPStatus.OK, returns),
+        ]
+        if body is not None:
+            decorators.append(self.arguments(body))
+        if query is not None:
+            decorators.append(self.arguments(query, location="query"))
+
+        def add(view: View) -> View:
+            for decorate in reversed(decorators):
+                view = decorate(view)
+            self.add_url_rule(rule, view_func=view, methods=["GET" if body is None else "POST"])
+            return view
+
+        return add
+
+
+def load(schema: Schema, data: Any) -> dict[str, Any]:
+    """The data that `schema` makes of a JSON value. Raises InvalidRequest."""
+    try:
+        loaded: dict[str, Any] = schema.load(data)
+    except ValidationError as error:
+        raise InvalidRequest(_flat(_messages(error))) from error
+    return loaded
+
+
+def read_json() -> Any:
+    """The JSON body of the request. Raises WrongContentType, MalformedBody, or werkzeug's 413."""
+    content_type = request.environ.get("CONTENT_TYPE", "")
+    if content_type and content_type != "application/json" and not request.is_json:
+        raise WrongContentType("Send the body as Content-Type: application/json.")
+    body = request.get_data(cache=False)
+    if not body.strip():
+        raise MalformedBody('The body is empty. Send a JSON object like {"abstract": "..."}.')
+    if not content_type:
+        raise WrongContentType("The body has no Content-Type. Send it as Content-Type: application/json.")
+    try:
+        return json.loads(body.decode())
+    except UnicodeDecodeError as error:
+        raise MalformedBody("The body is not UTF-8. Encode it so (RFC 8259, section 8.1).") from error
+    except RecursionError as error:
+        raise MalformedBody("The JSON is nested too deeply. Send a flat object.") from error
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        raise MalformedBody(f"The body is not JSON: {error.msg} at {place}. Mend it there.") from error
+    except ValueError as error:  # a number of thousands of digits
+        raise MalformedBody("The JSON holds a number that is too long. Send a shorter one.") from error
+
+
+def _messages(error: ValidationError) -> dict[str, Any]:
+    messages: dict[str, Any] = error.normalized_messages()  # type: ignore[no-untyped-call]
+    return messages
+
+
+def _flat(messages: Mapping[Any, Any], prefix: str = "") -> dict[str, list[str]]:
+    """Messages of nested fields under names like `abstracts.3`."""
+    flat: dict[str, list[str]] = {}
+    for field, inner in messages.items():
+        if isinstance(inner, Mapping):
+            flat.update(_flat(inner, f"{prefix}{field}."))
+        else:
+            flat[f"{prefix}{field}"] = [str(message) for message in inner]
+    return flat

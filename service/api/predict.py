@@ -1,0 +1,54 @@
+"""POST an abstract, get a prediction."""
+
+from typing import Any
+
+from flask import Response
+
+from model.errors import EngineError, ModelUnavailable, Overloaded, UnknownModel
+from service.api.answers import directives, prediction_response
+from service.api.blueprint import BODY_PROBLEMS, Blueprint
+from service.classification import Classification
+from service.errors import NotStored
+from service.gate import current_call
+from service.metrics import Metrics
+from service.models import Models, ServedModel
+from service.ratelimits import RateLimits
+from service.schemas import PredictionResponse, PredictRequest
+
+PROBLEMS = (*BODY_PROBLEMS, Overloaded, ModelUnavailable, EngineError, NotStored)
+
+
+def blueprint(models: Models, classification: Classification, limits: RateLimits, metrics: Metrics) -> Blueprint:
+    """The routes of single predictions."""
+    routes = Blueprint("predict", __name__, description="Classify an abstract.")
+
+    def answer(model: ServedModel, arguments: dict[str, Any]) -> Response:
+        call, requested = current_call(), directives()
+
+        def charge() -> None:
+            if call.key is not None:
+                limits.spend_inference(call.key, call.windows)
+
+        found = classification.classify(model, arguments["abstract"], directives=requested, charge=charge)
+        call.outcome = found.outcome
+        call.timings.update(found.timings)
+        metrics.answer(found.outcome, found.timings)
+        return prediction_response(found, arguments, requested)
+
+    @routes.endpoint("/api/predict/", "predict", body=PredictRequest, returns=PredictionResponse, problems=PROBLEMS)
+    def predict(arguments: dict[str, Any]) -> Response:
+        """Classify an abstract with the default model."""
+        return answer(models.get_default(), arguments)
+
+    @routes.endpoint(
+        "/api/models/<model>/predict",
+        "predict",
+        body=PredictRequest,
+        returns=PredictionResponse,
+        problems=(UnknownModel, *PROBLEMS),
+    )
+    def predict_with(arguments: dict[str, Any], model: str) -> Response:
+        """Classify an abstract with a named model."""
+        return answer(models.get(model), arguments)
+
+    return routes

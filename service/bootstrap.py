@@ -1,0 +1,159 @@
+"""The composition root: settings become collaborators, each made when it is first asked for."""
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from config import Settings
+from storage.connect import open_backend
+from storage.guard import GuardedBackend
+
+if TYPE_CHECKING:
+    from limits.storage import Storage
+
+    from model.artifact import Artifact
+    from model.classifier import Classifier
+    from model.registry import Registry
+    from service.auth import Authenticator
+    from service.classification import Classification
+    from service.metrics import Metrics
+    from service.models import Models
+    from service.ratelimits import RateLimits
+    from storage.keys import Keys
+    from storage.results import Results
+
+FLIGHT_GRACE = 30.0
+"""Seconds, beyond the queue's deadline, after which a request no longer waits for another one's model run."""
+
+
+class Services:
+    """Everything that runs, from one Settings object.
+
+    A command asks for what it needs (`services.keys`) and pays for no more: neither numpy nor an engine, nor the API's
+    libraries. Close it when done; what was never asked for is not opened for that.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    @cached_property
+    def backend(self) -> GuardedBackend:
+        """The store behind its circuit breaker; not yet connected."""
+        settings = self.settings
+        return GuardedBackend(
+            open_backend(
+                settings.store_url,
+                username=settings.store_username,
+                password=settings.store_password,
+                timeout=settings.store_timeout,
+                connect_timeout=settings.store_connect_timeout,
+                ca=settings.store_ca,
+            )
+        )
+
+    @cached_property
+    def results(self) -> "Results":
+        """Stored predictions."""
+        from storage.results import Results
+
+        return Results(self.backend)
+
+    @cached_property
+    def keys(self) -> "Keys":
+        """API keys."""
+        from storage.keys import Keys
+
+        return Keys(self.backend)
+
+    @cached_property
+    def registry(self) -> "Registry":
+        """Which models there are."""
+        from model.registry import Registry
+
+        return Registry(self.settings.model_dir, self.settings.default_model)
+
+    @cached_property
+    def models(self) -> "Models":
+        """The models that answer, each loaded when it first has to run."""
+        from service.models import Models
+
+        return Models(self.registry, self._make_classifier)
+
+    def _make_classifier(self, artifact: "Artifact") -> "Classifier":
+        from model.classifier import Classifier
+
+        return Classifier(
+            artifact,
+            threads=self.settings.threads or _cores(),
+            queue_size=self.settings.queue_size,
+            queue_deadline=self.settings.queue_deadline.total_seconds(),
+        )
+
+    @cached_property
+    def classification(self) -> "Classification":
+        """Abstracts to answers, through the cache."""
+        from service.classification import Classification
+
+        settings = self.settings
+        return Classification(
+            self.results,
+            self.models,
+            l1_size=settings.l1_size,
+            l1_ttl=settings.l1_ttl.total_seconds(),
+            flight_timeout=settings.queue_deadline.total_seconds() + FLIGHT_GRACE,
+            result_ttl=settings.result_ttl,
+            store_abstracts=settings.store_abstracts,
+        )
+
+    @cached_property
+    def authenticator(self) -> "Authenticator":
+        """Who is asking."""
+        from service.auth import Authenticator
+
+        return Authenticator(self.keys, self.settings.key_cache_ttl.total_seconds())
+
+    @cached_property
+    def limits(self) -> "RateLimits":
+        """How much each may ask."""
+        from service.ratelimits import RateLimits
+
+        settings = self.settings
+        shared, local = self._counters()
+        return RateLimits(
+            shared, local, ip=settings.limit_ip, key=settings.limit_key, inference=settings.limit_inference
+        )
+
+    def _counters(self) -> "tuple[Storage, Storage]":
+        """Where requests are counted, and where while that is out.
+
+        One process with a store of its own counts in memory: nobody else would read the counters.
+        """
+        from storage.memory import MemoryBackend
+        from storage.ratelimit import BackendStorage
+
+        local = BackendStorage(backend=MemoryBackend())
+        alone = self.settings.workers == 1 and not self.settings.store_url.startswith("couchbase")
+        return (local if alone else BackendStorage(backend=self.backend)), local
+
+    @cached_property
+    def metrics(self) -> "Metrics":
+        """What Prometheus scrapes."""
+        from service.metrics import Metrics
+
+        metrics = Metrics()
+        metrics.watch_store(lambda: self.backend.errors, lambda: self.backend.available)
+        return metrics
+
+    def close(self) -> None:
+        """Unloads models and closes the store, of those that were opened."""
+        opened = vars(self)
+        if "models" in opened:
+            self.models.close()
+        if "backend" in opened:
+            self.backend.close()
+
+
+def _cores() -> int:
+    """The cores that this process may use."""
+    import os
+
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

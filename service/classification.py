@@ -1,0 +1,195 @@
+"""An abstract becomes an answer: memory, then store, then model, each miss worked out once. No HTTP in here."""
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from threading import Lock
+from typing import Literal
+
+from cachetools import TTLCache
+
+from model.errors import Overloaded
+from model.text import normalise
+from service.errors import InvalidRequest, NoSuchPrediction, NotStored
+from service.models import Models, ServedModel
+from service.records import Record, make_record
+from service.singleflight import SingleFlight
+from storage.errors import StorageError
+from storage.results import Prediction, Results
+
+_WORD = re.compile(r"[^\W\d_]{2}")
+"""Two letters in a row, of any script: less is not text."""
+
+Outcome = Literal["hit", "miss", "collapsed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Directives:
+    """What a client asks of the cache (RFC 9111, section 5.2.1)."""
+
+    no_cache: bool = False
+    no_store: bool = False
+    only_if_cached: bool = False
+    max_age: float | None = None
+
+
+NO_DIRECTIVES = Directives()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A record and how it came about.
+
+    outcome: `hit` (memory or store), `miss` (this call ran the model) or `collapsed` (another call ran it).
+    stored: whether the store has it now. age: seconds since it was computed. timings: seconds by stage.
+    """
+
+    record: Record
+    outcome: Outcome
+    stored: bool
+    age: float
+    timings: dict[str, float] = field(default_factory=dict)
+
+
+class Classification:
+    """Answers from the cache where it can and from the model where it must.
+
+    An outage of the store shows only in Answer.stored: the guard around the backend counts and logs it. Failures are
+    never stored. Entries are immutable, so what is in memory can only be purged, never wrong.
+    """
+
+    def __init__(
+        self,
+        results: Results,
+        models: Models,
+        *,
+        l1_size: int,
+        l1_ttl: float,
+        flight_timeout: float,
+        result_ttl: timedelta | None = None,
+        store_abstracts: bool = False,
+    ) -> None:
+        self._results = results
+        self._models = models
+        self._result_ttl = result_ttl
+        self._store_abstracts = store_abstracts
+        self._flights: SingleFlight[tuple[Record, bool, dict[str, float]]] = SingleFlight()
+        self._flight_timeout = flight_timeout
+        self._l1: TTLCache[str, Record] = TTLCache(l1_size, l1_ttl)
+        self._l1_lock = Lock()
+
+    def classify(
+        self,
+        model: ServedModel,
+        abstract: str,
+        *,
+        directives: Directives = NO_DIRECTIVES,
+        charge: Callable[[], None] = lambda: None,
+    ) -> Answer:
+        """The answer for an abstract that has passed the request's rules.
+
+        `charge` is called before the model runs on behalf of this call, and may raise to forbid it.
+        Raises InvalidRequest (no words), NotStored (only_if_cached), Overloaded, EngineError.
+        """
+        text = normalise(abstract)
+        if not _WORD.search(text):
+            raise InvalidRequest({"abstract": ["There are no words in it. Send the abstract's text."]})
+        key = model.key(text)
+        started = time.perf_counter()
+        if not directives.no_cache and (record := self._look_up(model, key)) is not None:
+            age = _age(record)
+            if directives.max_age is None or age <= directives.max_age:
+                return Answer(record, "hit", True, age, {"store": time.perf_counter() - started})
+        if directives.only_if_cached:
+            raise NotStored("This abstract has no stored prediction. Send it without only-if-cached to compute one.")
+        return self._compute(model, key, text, abstract, directives, charge)
+
+    def find(self, id: str) -> Record:
+        """The stored record with this id, of any model that is ready. Raises NoSuchPrediction, Unavailable."""
+        if (record := self._from_memory(id)) is not None:
+            return record
+        ready = {model.name: model for model in self._models.ready()}
+        found = self._results.find(id, {name: len(model.labels) for name, model in ready.items()})
+        if found is None or found.digest != ready[found.model].digest:
+            raise NoSuchPrediction("There is no stored prediction with this id. POST the abstract to compute it.")
+        return self._remember(make_record(found, ready[found.model].labels, ready[found.model].threshold))
+
+    def _look_up(self, model: ServedModel, key: str) -> Record | None:
+        record = self._from_memory(key)
+        if record is not None:
+            return record
+        try:
+            found = self._results.get(key, model.name, len(model.labels))
+        except StorageError:
+            return None
+        return None if found is None else self._remember(make_record(found, model.labels, model.threshold))
+
+    def _compute(
+        self,
+        model: ServedModel,
+        key: str,
+        text: str,
+        abstract: str,
+        directives: Directives,
+        charge: Callable[[], None],
+    ) -> Answer:
+        def work() -> tuple[Record, bool, dict[str, float]]:
+            charge()
+            return self._run(model, key, text, None if directives.no_store else abstract)
+
+        if directives.no_cache or directives.no_store:
+            record, stored, timings = work()
+            return Answer(record, "miss", stored, 0.0, timings)
+        try:
+            (record, stored, timings), collapsed = self._flights.run(key, work, self._flight_timeout)
+        except TimeoutError as error:
+            raise Overloaded(str(error), retry_after=1) from error
+        return Answer(record, "collapsed" if collapsed else "miss", stored, 0.0, timings)
+
+    def _run(self, model: ServedModel, key: str, text: str, keep: str | None) -> tuple[Record, bool, dict[str, float]]:
+        """Runs the model; stores the scores unless `keep`, the abstract as it came, is None."""
+        result = model.classifier.classify(text)
+        now = datetime.now(UTC)
+        prediction = Prediction(
+            id=key,
+            model=model.name,
+            digest=model.digest,
+            scores=result.scores,
+            created_at=now,
+            expires_at=None if self._result_ttl is None else now + self._result_ttl,
+            abstract=keep if self._store_abstracts else None,
+        )
+        record = make_record(prediction, model.labels, model.threshold)
+        timings = {"queue": result.queue_seconds, "model": result.model_seconds}
+        if keep is None:
+            return record, False, timings
+        started = time.perf_counter()
+        stored = self._store(prediction)
+        self._remember(record)
+        return record, stored, {"store": time.perf_counter() - started, **timings}
+
+    def _store(self, prediction: Prediction) -> bool:
+        try:
+            self._results.put(prediction)
+        except StorageError:
+            return False
+        return True
+
+    def _from_memory(self, key: str) -> Record | None:
+        with self._l1_lock:
+            record = self._l1.get(key)
+        if record is None or (record.expires_at is not None and record.expires_at <= datetime.now(UTC)):
+            return None
+        return record
+
+    def _remember(self, record: Record) -> Record:
+        if self._l1.maxsize >= 1:
+            with self._l1_lock:
+                self._l1[record.id] = record
+        return record
+
+
+def _age(record: Record) -> float:
+    return max(0.0, time.time() - record.created_at.timestamp())

@@ -1,0 +1,64 @@
+"""What Prometheus scrapes."""
+
+from collections.abc import Callable, Iterable, Iterator
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+
+class Metrics:
+    """Counters of one process, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._requests = Counter(
+            "abstracts_requests", "Requests.", ("method", "route", "status"), registry=self.registry
+        )
+        self._seconds = Histogram(
+            "abstracts_request_seconds", "Time to answer.", ("route",), registry=self.registry, buckets=_SECONDS
+        )
+        self._answers = Counter("abstracts_answers", "Predictions by origin.", ("outcome",), registry=self.registry)
+        self._model_seconds = Histogram(
+            "abstracts_model_seconds", "Time in the model.", registry=self.registry, buckets=_SECONDS
+        )
+        self._queue_seconds = Histogram(
+            "abstracts_queue_seconds", "Time waiting for the model.", registry=self.registry, buckets=_SECONDS
+        )
+
+    def request(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Counts a request that has been answered. `route` is a rule, never a path: paths have no bound."""
+        self._requests.labels(method, route, status).inc()
+        self._seconds.labels(route).observe(seconds)
+
+    def answer(self, outcome: str, timings: dict[str, float]) -> None:
+        """Counts a prediction; `timings` of a run of the model, in seconds, are observed."""
+        self._answers.labels(outcome).inc()
+        if outcome == "miss":
+            self._model_seconds.observe(timings.get("model", 0.0))
+            self._queue_seconds.observe(timings.get("queue", 0.0))
+
+    def watch_store(self, errors: Callable[[], int], available: Callable[[], bool]) -> None:
+        """Reads the guard's own count and state at each scrape."""
+        self.registry.register(_Store(errors, available))
+
+    def exposition(self) -> bytes:
+        """Everything in the text format."""
+        return generate_latest(self.registry)
+
+
+class _Store(Collector):
+    def __init__(self, errors: Callable[[], int], available: Callable[[], bool]) -> None:
+        self._errors = errors
+        self._available = available
+
+    def collect(self) -> Iterator[Metric]:
+        yield CounterMetricFamily("abstracts_store_errors", "Failed store operations.", value=self._errors())
+        yield GaugeMetricFamily("abstracts_store_available", "0 while the breaker is open.", value=self._available())
+
+    def describe(self) -> Iterable[Metric]:
+        return []

@@ -1,0 +1,166 @@
+"""The shapes of requests and responses, for checking and for the OpenAPI document."""
+# ruff: noqa: ARG002  (marshmallow passes every _deserialize the same arguments)
+
+import math
+import re
+from typing import Any
+
+from marshmallow import RAISE, Schema, ValidationError, fields, validate
+
+MIN_CHARACTERS = 50
+MAX_CHARACTERS = 5000
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+
+
+class Abstract(fields.String):
+    """A text of 50 to 5000 characters after trimming, without control characters or halves of characters."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        if not isinstance(value, str):
+            raise ValidationError("Not a string. Send the abstract's text.")
+        if found := _CONTROL.search(value):
+            raise ValidationError(f"The control character U+{ord(found[0]):04X} is in it. Remove it.")
+        if found := _SURROGATE.search(value):
+            raise ValidationError(f"The lone surrogate U+{ord(found[0]):04X} is in it. Send valid Unicode.")
+        text = value.strip()
+        if not text:
+            raise ValidationError("There is only white space in it. Send the abstract's text.")
+        if not MIN_CHARACTERS <= len(text) <= MAX_CHARACTERS:
+            raise ValidationError(
+                f"It has {len(text)} characters after trimming. Send {MIN_CHARACTERS} to {MAX_CHARACTERS}."
+            )
+        return text
+
+
+class Number(fields.Float):
+    """A finite JSON number: no boolean, no string."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise ValidationError("Not a number.")
+        try:
+            number = float(value)
+        except OverflowError:
+            number = math.inf
+        if not math.isfinite(number):
+            raise ValidationError("Not a finite number.")
+        return number
+
+
+class WholeNumber(fields.Integer):
+    """A JSON integer: no boolean, no string, no fraction."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise ValidationError("Not a whole number.")
+        return value
+
+
+_SHARE = validate.Range(0, 1, error="Send a number from 0 to 1.")
+_COUNT = validate.Range(1, error="Send a whole number of at least 1.")
+
+
+class PredictRequest(Schema):
+    """One abstract. Unknown fields are refused."""
+
+    class Meta:
+        unknown = RAISE
+
+    error_messages = {  # noqa: RUF012  (marshmallow's own class attribute)
+        "type": 'Send a JSON object like {"abstract": "..."}.',
+        "unknown": "There is no such field. Send abstract, and if you like threshold and top_k.",
+    }
+
+    abstract = Abstract(
+        required=True,
+        error_messages={"required": "It is missing. Send the abstract's text.", "null": "It is null. Send a string."},
+        metadata={"minLength": MIN_CHARACTERS, "maxLength": MAX_CHARACTERS},
+    )
+    threshold = Number(
+        validate=_SHARE,
+        error_messages={"null": "It is null. Send a number, or leave it out."},
+        metadata={"description": "Lowest score of a category; by default the model's own operating point."},
+    )
+    top_k = WholeNumber(
+        validate=_COUNT,
+        error_messages={"null": "It is null. Send a number, or leave it out."},
+        metadata={"description": "The most categories to return."},
+    )
+
+
+class PredictionQuery(Schema):
+    """How a stored prediction is turned into categories."""
+
+    class Meta:
+        unknown = RAISE
+
+    error_messages = {"unknown": "There is no such parameter. Send threshold or top_k, or nothing."}  # noqa: RUF012
+
+    threshold = fields.Float(allow_nan=False, validate=_SHARE)
+    top_k = fields.Integer(strict=True, validate=_COUNT)
+
+
+class Category(Schema):
+    """A label and its score."""
+
+    label = fields.String(required=True)
+    score = fields.Float(required=True)
+
+
+class PredictionResponse(Schema):
+    """A prediction."""
+
+    id = fields.String(required=True, metadata={"description": "Under which the prediction is stored."})
+    model = fields.String(required=True)
+    model_digest = fields.String(required=True)
+    labels = fields.List(fields.String(), required=True)
+    predictions = fields.List(
+        fields.List(fields.Float()), required=True, metadata={"description": "One row: a score for each label."}
+    )
+    categories = fields.List(
+        fields.Nested(Category),
+        required=True,
+        metadata={"description": "At or above the threshold, best first, at most top_k."},
+    )
+    cached = fields.Boolean(required=True)
+
+
+class ModelResponse(Schema):
+    """A model, ready or not."""
+
+    name = fields.String(required=True)
+    default = fields.Boolean(required=True)
+    state = fields.String(required=True, validate=validate.OneOf(["ready", "not installed", "untrained", "damaged"]))
+    reason = fields.String(metadata={"description": "Why it is not ready."})
+    remedy = fields.String(metadata={"description": "What makes it ready."})
+    digest = fields.String()
+    labels = fields.List(fields.String())
+    activation = fields.String(validate=validate.OneOf(["sigmoid", "softmax"]))
+    threshold = fields.Float()
+    max_tokens = fields.Integer()
+    architecture = fields.Dict()
+    checkpoint = fields.Dict()
+    scores = fields.Dict()
+    licence = fields.String()
+    created = fields.String()
+
+
+class ModelsResponse(Schema):
+    """Every model known."""
+
+    default = fields.String(required=True)
+    models = fields.List(fields.Nested(ModelResponse), required=True)
+
+
+class ProblemResponse(Schema):
+    """A problem (RFC 9457)."""
+
+    type = fields.String(required=True)
+    title = fields.String(required=True)
+    status = fields.Integer(required=True)
+    detail = fields.String(required=True)
+    remedy = fields.String()
+    instance = fields.String()
+    errors = fields.Dict(keys=fields.String(), values=fields.List(fields.String()))

@@ -1,0 +1,44 @@
+"""The production server: Granian with this application."""
+
+from multiprocessing.util import Finalize
+from typing import TYPE_CHECKING
+
+from config import Settings, load_settings
+
+if TYPE_CHECKING:
+    from service.app import Application
+
+BACKLOG = 1024
+"""Connections that may wait to be accepted."""
+STOP_TIMEOUT = 30
+"""Seconds after which a worker that was told to stop is killed."""
+
+
+def run(settings: Settings) -> None:
+    """Serves until SIGTERM or SIGINT. Connections to the store are made in the workers, after the fork."""
+    from granian import Granian
+    from granian.constants import Interfaces
+
+    Granian(
+        "wsgi:app",
+        address=settings.host,
+        port=settings.port,
+        interface=Interfaces.WSGI,
+        workers=settings.workers,
+        blocking_threads=settings.server_threads,
+        backlog=BACKLOG,
+        workers_kill_timeout=STOP_TIMEOUT,
+    ).serve(target_loader=_load)
+
+
+def _load(_: str) -> "Application":
+    """A worker's application, built before its first request and closed when the worker ends."""
+    from service import logs
+    from service.app import create_app
+
+    settings = load_settings()
+    logs.configure(settings.log_level)
+    app = create_app(settings)
+    app.build()
+    Finalize(None, app.services.close, exitpriority=1)
+    return app
