@@ -1,0 +1,18 @@
+"""Predictions, keys and limits over a SQLite file."""
+
+from tests.contracts.keys import KeysContract
+from tests.contracts.ratelimit import RateLimitContract
+from tests.contracts.results import ResultsContract
+from tests.storage.stores import SQLiteStore
+
+
+class TestSQLiteResults(SQLiteStore, ResultsContract):
+    pass
+
+
+class TestSQLiteKeys(SQLiteStore, KeysContract):
+    pass
+
+
+class TestSQLiteRateLimit(SQLiteStore, RateLimitContract):
+    pass
