@@ -116,6 +116,11 @@ class Classification:
             raise NoSuchPrediction("There is no stored prediction with this id. POST the abstract to compute it.")
         return self._remember(make_record(found, ready[found.model].labels, ready[found.model].threshold))
 
+    def forget(self) -> None:
+        """Empties the memory; what is stored stays. After a purge by this process."""
+        with self._l1_lock:
+            self._l1.clear()
+
     def _look_up(self, model: ServedModel, key: str) -> Record | None:
         record = self._from_memory(key)
         if record is not None:

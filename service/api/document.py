@@ -9,7 +9,7 @@ import flask_smorest  # type: ignore[import-untyped]
 from service.problems import CONTENT_TYPE, KINDS
 from service.schemas import ProblemResponse
 
-SECURITY = [{"bearer": []}, {"apiKey": []}]
+SECURITY: list[dict[str, list[str]]] = [{"bearer": []}, {"apiKey": []}]
 
 
 class Api(flask_smorest.Api):  # type: ignore[misc]

@@ -1,7 +1,43 @@
-"""The operator's commands, one file a group."""
+"""The operator's commands, one file a group; each is imported when it is called."""
 
+from importlib import import_module
+from typing import Any, Final
+
+import click
 from flask import Flask
+
+COMMANDS: Final = {
+    "config": ("service.cli.config:config", "Show and check the settings."),
+    "keys": ("service.cli.keys:keys", "Create, list and revoke API keys."),
+    "model": ("service.cli.model:model", "Inspect, train, measure and build models."),
+    "predict": ("service.cli.predict:predict", "Classify the abstracts in FILE, or in standard input for -."),
+    "serve": ("service.cli.serve:serve", "Serve the API and the web page."),
+    "store": ("service.cli.store:store", "Look after what is stored."),
+}
+"""Where each command is and what it does, so that `--help` and a call of one import none of the others."""
+
+
+class LazyCommand(click.Command):
+    """Stands for a command in lists; imports it when it is called, or asked for its own help."""
+
+    def __init__(self, name: str, target: str, help: str) -> None:
+        super().__init__(name, help=help)
+        self._target = target
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """The context of the command itself, which click then invokes."""
+        return self.load().make_context(info_name, args, parent, **extra)
+
+    def load(self) -> click.Command:
+        """The command itself."""
+        module, _, attribute = self._target.partition(":")
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
 
 
 def register(app: Flask) -> None:
     """Adds the commands to `flask --app wsgi`."""
+    for name, (target, help) in COMMANDS.items():
+        app.cli.add_command(LazyCommand(name, target, help))
