@@ -1,6 +1,5 @@
 """Turns logits into calibrated probabilities and finds the threshold at which they become labels."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,10 +7,11 @@ import numpy as np
 
 from model.evaluate import micro_f1
 
-Floats = np.ndarray[Any, np.dtype[np.float32]]
+Floats = np.ndarray[Any, np.dtype[np.floating[Any]]]
 
 _RIDGE = 2.0  # pulls a label with few positives toward the identity; worth this many (weighted) examples
-_THRESHOLDS = np.arange(0.20, 0.61, 0.01)
+_NEWTON_STEPS = 50
+_THRESHOLDS = np.round(np.arange(0.20, 0.61, 0.01), 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,29 +43,23 @@ def platt(logits: Floats, truth: Floats, weights: Floats) -> Calibration:
 
 
 def _fit(logits: Floats, truth: Floats, weights: Floats) -> tuple[float, float]:
+    """Newton's method from the identity; steps are cut to 1, since one far from the optimum may overshoot."""
     identity = np.array([1.0, 0.0])
     design = np.stack([logits.astype(np.float64), np.ones(len(logits))], axis=1)
     point = identity.copy()
-    for step in _newton_steps(design, truth, weights, identity, point):
-        point -= step
-    return float(point[0]), float(point[1])
-
-
-def _newton_steps(
-    design: Floats, truth: Floats, weights: Floats, centre: Floats, point: Floats
-) -> Iterator[np.ndarray[Any, Any]]:
-    for _ in range(50):
-        p = sigmoid((design @ point).astype(np.float32)).astype(np.float64)
-        gradient = design.T @ (weights * (p - truth)) + _RIDGE * (point - centre)
+    for _ in range(_NEWTON_STEPS):
+        p = sigmoid(design @ point)
+        gradient = design.T @ (weights * (p - truth)) + _RIDGE * (point - identity)
         hessian = (design * (weights * p * (1 - p))[:, None]).T @ design + _RIDGE * np.eye(2)
         step = np.linalg.solve(hessian, gradient)
-        step /= max(1.0, float(np.abs(step).max()))  # a Newton step far from the optimum may overshoot
-        yield step
+        step /= max(1.0, float(np.abs(step).max()))
+        point -= step
         if float(np.abs(step).max()) < 1e-6:
-            return
+            break
+    return float(point[0]), float(point[1])
 
 
 def best_threshold(scores: Floats, truth: Floats, weights: Floats) -> float:
     """The threshold with the highest weighted micro-F1."""
     found = [micro_f1(scores >= t, truth, weights) for t in _THRESHOLDS]
-    return round(float(_THRESHOLDS[int(np.argmax(found))]), 2)
+    return float(_THRESHOLDS[int(np.argmax(found))])

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-Floats = np.ndarray[Any, np.dtype[np.float32]]
+Floats = np.ndarray[Any, np.dtype[np.floating[Any]]]
 Booleans = np.ndarray[Any, np.dtype[np.bool_]]
 
 _BINS = 15
