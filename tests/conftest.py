@@ -1,0 +1,21 @@
+"""What tests of several packages are given."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def shared(pytestconfig: pytest.Config) -> Path:
+    """The folder with development data and reference outputs that lies beside the checkout.
+
+    A plain clone does not have it, and skips what needs it; in CI that is a failure.
+    """
+    folder = pytestconfig.rootpath.parent / "shared"
+    if not folder.is_dir():
+        reason = "the development data (the folder `shared` beside the checkout) are not here"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return folder
