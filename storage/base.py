@@ -109,6 +109,14 @@ class Scannable(ABC):
         """
 
 
+class Initialisable(ABC):
+    """A backend that needs something made before its first use, by someone with the rights to."""
+
+    @abstractmethod
+    def init(self) -> None:
+        """Make what is missing; harmless when all is there. Unavailable when the store is, or refuses."""
+
+
 def check_key(namespace: str, key: str) -> None:
     """Raise ValueError unless the namespace is known and the key is one that every backend can hold."""
     check_namespace(namespace)

@@ -60,6 +60,11 @@ class Keys:
             raise Conflict(f"there is a key {key.id} already")
         return key, format_key(key.id, secret)
 
+    def restore(self, key: ApiKey) -> bool:
+        """Take in a key from another store; False, and nothing changed, if there is one with its id already."""
+        update(self._backend, NAMESPACE, INDEX, lambda document: _with_id(document, key.id))
+        return self._backend.add(NAMESPACE, _at(key.id), encode(to_document(key)))
+
     def authenticate(self, presented: str) -> ApiKey:
         """The key that this text belongs to. Raises Malformed, Unknown, Revoked, Expired; Corrupt if unreadable."""
         id, secret = parse_key(presented)
@@ -144,7 +149,8 @@ def _ids(document: Document) -> list[str]:
 
 
 def _with_id(document: Document | None, id: str) -> Document:
-    return {"ids": [*([] if document is None else _ids(document)), id]}
+    ids = [] if document is None else _ids(document)
+    return {"ids": ids if id in ids else [*ids, id]}
 
 
 def _parse_or_log(id: str, entry: Entry) -> ApiKey | None:

@@ -10,7 +10,7 @@ from typing import Final, Generic, TypeVar
 
 T = TypeVar("T")
 
-DRAIN_SECONDS: Final = 10.0
+DRAIN_SECONDS: Final = 5.0
 """How long closing or forking waits for calls in progress."""
 
 _pools: "weakref.WeakSet[Pool[object]]" = weakref.WeakSet()

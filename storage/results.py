@@ -3,37 +3,22 @@
 import logging
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from storage.base import Backend, Entry, Scannable
-from storage.documents import decode, encode, to_moment, to_moment_or_none, to_text
-from storage.errors import Corrupt
+from storage.documents import decode, encode
+from storage.errors import Corrupt, StorageError
 from storage.generations import Generations
+from storage.prediction import Prediction, from_document, to_document
+
+__all__ = ["Prediction", "Results", "is_prediction_id"]
 
 logger = logging.getLogger(__name__)
 
 NAMESPACE: Final = "results"
 _ID: Final = re.compile(r"[0-9a-f]{64}")
-
-
-@dataclass(frozen=True, slots=True)
-class Prediction:
-    """What a model said about one text.
-
-    id: SHA-256 in hex, the cache key. digest: of the artifact. scores: one a label, raw, in the artifact's order.
-    The moments have a time zone; expires_at None means never. abstract: the text, only if it is to be kept.
-    """
-
-    id: str
-    model: str
-    digest: str
-    scores: tuple[float, ...]
-    created_at: datetime
-    expires_at: datetime | None
-    abstract: str | None
 
 
 class Results:
@@ -87,7 +72,9 @@ class Results:
             raise ValueError(f"an id is 64 hexadecimal digits: {prediction.id!r}")
         ttl = None if prediction.expires_at is None else prediction.expires_at - self._now()
         if ttl is None or ttl > timedelta(0):
-            self._backend.put(NAMESPACE, self._key(prediction.model, prediction.id), _write(prediction), ttl)
+            self._backend.put(
+                NAMESPACE, self._key(prediction.model, prediction.id), encode(to_document(prediction)), ttl
+            )
 
     def delete(self, id: str, models: Iterable[str]) -> bool:
         """Remove what any of `models` said under this id; False if there was nothing."""
@@ -111,6 +98,41 @@ class Results:
         dead = (key for key, _ in self._backend.scan(NAMESPACE) if _is_dead(key, generations))
         return sum(self._backend.remove(NAMESPACE, key) for key in dead)
 
+    def scan(self) -> Iterator[Prediction]:
+        """Every prediction within reach, in no promised order; an unreadable one is left out and logged.
+
+        StorageError if the backend cannot list.
+        """
+        generations = self._generations.refresh()
+        for key, entry in self._listing().scan(NAMESPACE):
+            model, generation, id = _split(key)
+            if generation == generations.get(model, 0):
+                try:
+                    yield from_document(id, decode(entry))
+                except Corrupt as exc:
+                    logger.warning("the stored prediction %s is left out: %s", key, exc)
+
+    def census(self) -> tuple[dict[str, int], int]:
+        """How many predictions within reach each model has, and how many a purge has put out of reach.
+
+        StorageError if the backend cannot list.
+        """
+        generations = self._generations.refresh()
+        within: dict[str, int] = {}
+        beyond = 0
+        for key, _ in self._listing().scan(NAMESPACE):
+            model, generation, _ = _split(key)
+            if generation == generations.get(model, 0):
+                within[model] = within.get(model, 0) + 1
+            elif generation >= 0:
+                beyond += 1
+        return within, beyond
+
+    def _listing(self) -> Scannable:
+        if not isinstance(self._backend, Scannable):
+            raise StorageError("this store cannot list what it holds")
+        return self._backend
+
     def _key(self, model: str, id: str) -> str:
         return f"{model}/{self._generations.current(model)}/{id}"
 
@@ -129,22 +151,20 @@ class Results:
             return None
 
 
-def _is_dead(key: str, generations: Mapping[str, int]) -> bool:
+def is_prediction_id(text: str) -> bool:
+    """Whether a text can be the id of a prediction."""
+    return _ID.fullmatch(text) is not None
+
+
+def _split(key: str) -> tuple[str, int, str]:
+    """(model, generation, id) of a prediction's key; generation -1 for another document."""
     model, _, rest = key.rpartition("/")[0].rpartition("/")
-    return rest.isdecimal() and int(rest) < generations.get(model, 0)
+    return model, int(rest) if rest.isdecimal() else -1, key.rpartition("/")[2]
 
 
-def _write(prediction: Prediction) -> bytes:
-    document = {
-        "model": prediction.model,
-        "digest": prediction.digest,
-        "scores": prediction.scores,
-        "created_at": to_text(prediction.created_at),
-        "expires_at": to_text(prediction.expires_at),
-    }
-    if prediction.abstract is not None:
-        document["abstract"] = prediction.abstract
-    return encode(document)
+def _is_dead(key: str, generations: Mapping[str, int]) -> bool:
+    model, generation, _ = _split(key)
+    return 0 <= generation < generations.get(model, 0)
 
 
 def _read(id: str, model: str, labels: int, entry: Entry) -> Prediction | None:
@@ -156,14 +176,9 @@ def _read(id: str, model: str, labels: int, entry: Entry) -> Prediction | None:
 
 
 def _parse(id: str, model: str, labels: int, entry: Entry) -> Prediction:
-    document = decode(entry)
-    scores, digest, abstract = document.get("scores"), document.get("digest"), document.get("abstract")
-    if document.get("model") != model or not isinstance(digest, str) or not isinstance(abstract, str | None):
-        raise Corrupt("a field is missing or of the wrong kind")
-    if not isinstance(scores, list) or len(scores) != labels:
+    prediction = from_document(id, decode(entry))
+    if prediction.model != model:
+        raise Corrupt(f"it is a prediction of {prediction.model}")
+    if len(prediction.scores) != labels:
         raise Corrupt(f"not the scores of {labels} labels")
-    if not all(type(score) in (float, int) and math.isfinite(score) for score in scores):
-        raise Corrupt("a score is not a finite number")
-    created_at = to_moment(document.get("created_at"))
-    expires_at = to_moment_or_none(document.get("expires_at"))
-    return Prediction(id, model, digest, tuple(map(float, scores)), created_at, expires_at, abstract)
+    return prediction
