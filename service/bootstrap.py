@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from service.metrics import Metrics
     from service.models import Models
     from service.ratelimits import RateLimits
+    from storage.base import Backend
     from storage.keys import Keys
     from storage.results import Results
 
@@ -36,19 +37,22 @@ class Services:
         self.settings = settings
 
     @cached_property
-    def backend(self) -> GuardedBackend:
-        """The store behind its circuit breaker; not yet connected."""
+    def bare_backend(self) -> "Backend":
+        """The store itself, for commands that look after it; not yet connected."""
         settings = self.settings
-        return GuardedBackend(
-            open_backend(
-                settings.store_url,
-                username=settings.store_username,
-                password=settings.store_password,
-                timeout=settings.store_timeout,
-                connect_timeout=settings.store_connect_timeout,
-                ca=settings.store_ca,
-            )
+        return open_backend(
+            settings.store_url,
+            username=settings.store_username,
+            password=settings.store_password,
+            timeout=settings.store_timeout,
+            connect_timeout=settings.store_connect_timeout,
+            ca=settings.store_ca,
         )
+
+    @cached_property
+    def backend(self) -> GuardedBackend:
+        """The store behind its circuit breaker."""
+        return GuardedBackend(self.bare_backend)
 
     @cached_property
     def results(self) -> "Results":
@@ -148,8 +152,8 @@ class Services:
         opened = vars(self)
         if "models" in opened:
             self.models.close()
-        if "backend" in opened:
-            self.backend.close()
+        if "bare_backend" in opened:
+            self.bare_backend.close()
 
 
 def _cores() -> int:
