@@ -1,5 +1,4 @@
 """SASL as kv_engine's sasl.md frames it: SCRAM (RFC 5802, RFC 7677) everywhere, PLAIN (RFC 4616) only under TLS."""
-# ruff: noqa: N818 (exceptions are named for what happened)
 
 import base64
 import hashlib

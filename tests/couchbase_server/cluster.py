@@ -90,11 +90,13 @@ class Manifest:
         self.uid = 0
         self._next_id = FIRST_FREE_ID
         self._scopes: dict[str, dict[str, Any]] = {"_default": {"uid": 0, "collections": {"_default": 0}}}
+        self.collection_ids = self._ids()
 
     def restore(self, state: dict[str, Any]) -> None:
         self.uid, self._next_id, self._scopes = state["uid"], state["next_id"], state["scopes"]
+        self.collection_ids = self._ids()
 
-    def collection_ids(self) -> set[int]:
+    def _ids(self) -> set[int]:
         return {number for scope in self._scopes.values() for number in scope["collections"].values()}
 
     def collection(self, scope: str, name: str) -> int | None:
@@ -152,5 +154,6 @@ class Manifest:
 
     def _commit(self) -> str:
         self.uid += 1
+        self.collection_ids = self._ids()
         self._changed({"uid": self.uid, "next_id": self._next_id, "scopes": self._scopes})
         return f"{self.uid:x}"

@@ -140,10 +140,10 @@ class Server:
                 self._manifest.restore(record["manifest"])
             else:
                 self._engine.restore(record)
-        self._engine.drop_collections(self._manifest.collection_ids())
+        self._engine.drop_collections(self._manifest.collection_ids)
 
     def _manifest_changed(self, state: dict[str, Any]) -> None:
-        self._engine.drop_collections(self._manifest.collection_ids())
+        self._engine.drop_collections(self._manifest.collection_ids)
         self._journal.append({"manifest": state})
 
     def _tls_context(self) -> ssl.SSLContext | None:

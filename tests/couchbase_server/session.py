@@ -83,7 +83,7 @@ class Session:
         check_frames(request)
         if request.vbucket >= VBUCKETS or self._topology.owners[request.vbucket] != self._node:
             raise Refused(Status.NOT_MY_VBUCKET, self._config(), self._json())
-        if collection not in self._manifest.collection_ids():
+        if collection not in self._manifest.collection_ids:
             raise self._unknown(Status.UNKNOWN_COLLECTION)
         return self._commands.execute(request, (request.vbucket, collection, key), self.features)
 

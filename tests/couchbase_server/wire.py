@@ -79,11 +79,11 @@ class Feature(IntEnum):
     PRESERVE_EXPIRY = 0x14
 
 
-class BadPacket(Exception):  # noqa: N818
+class BadPacket(Exception):
     """The bytes are no packet of this protocol; the connection is of no more use."""
 
 
-class Refused(Exception):  # noqa: N818
+class Refused(Exception):
     """The request is answered with `status`."""
 
     def __init__(self, status: Status, value: bytes = b"", datatype: int = 0) -> None:

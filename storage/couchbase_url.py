@@ -1,0 +1,32 @@
+"""The URL of a Couchbase store: couchbase://host1,host2/BUCKET/SCOPE."""
+
+from dataclasses import dataclass
+from typing import Final, Self
+from urllib.parse import unquote, urlsplit
+
+DEFAULT_SCOPE: Final = "abstracts"
+
+
+@dataclass(frozen=True, slots=True)
+class CouchbaseUrl:
+    """hosts: the part before the path, as the SDK takes it (couchbases:// means TLS)."""
+
+    hosts: str
+    bucket: str
+    scope: str
+
+    @classmethod
+    def parse(cls, url: str) -> Self:
+        """ValueError unless hosts and bucket are named and nothing else than a scope follows."""
+        parts = urlsplit(url)
+        names = [unquote(name) for name in parts.path.strip("/").split("/")]
+        form = (
+            f"a Couchbase store URL is {parts.scheme}://host1,host2/BUCKET or {parts.scheme}://host1,host2/BUCKET/SCOPE"
+        )
+        if not parts.netloc or not names[0] or len(names) > 2:
+            raise ValueError(form)
+        if "@" in parts.netloc:
+            raise ValueError(f"{form}; name and password have settings of their own")
+        if parts.query or parts.fragment:
+            raise ValueError(f"{form}, without a query")
+        return cls(f"{parts.scheme}://{parts.netloc}", names[0], names[1] if len(names) == 2 else DEFAULT_SCOPE)

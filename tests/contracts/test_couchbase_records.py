@@ -1,0 +1,18 @@
+"""The records over Couchbase: predictions, API keys and limits."""
+
+from tests.contracts.couchbase_store import CouchbaseStore
+from tests.contracts.keys import KeysContract
+from tests.contracts.ratelimit import RateLimitContract
+from tests.contracts.results import ResultsContract
+
+
+class TestCouchbaseResults(CouchbaseStore, ResultsContract):
+    pass
+
+
+class TestCouchbaseKeys(CouchbaseStore, KeysContract):
+    pass
+
+
+class TestCouchbaseRateLimit(CouchbaseStore, RateLimitContract):
+    pass
