@@ -46,7 +46,7 @@ def from_line(line: bytes) -> Record:
         raise Corrupt("neither a key nor a prediction")
     if kind == "key" and is_id(id):
         return _checked(apikey.from_document(id, content))
-    elif kind == "prediction" and is_prediction_id(id):
+    if kind == "prediction" and is_prediction_id(id):
         return prediction.from_document(id, content)
     raise Corrupt("neither a key nor a prediction")
 
