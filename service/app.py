@@ -91,7 +91,7 @@ def _build(app: Application) -> None:
     for part in parts:
         api.register_blueprint(part)
     app.register_blueprint(web.blueprint(lambda: api.spec.to_dict()))
-    Gate(services.authenticator, services.limits, services.metrics).install(app)
+    Gate(services.authenticator, services.limits, services.metrics, services.access_log).install(app)
     if services.settings.trusted_proxies:
         hops = services.settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=0)  # type: ignore[method-assign]

@@ -8,13 +8,12 @@ from storage.connect import open_backend
 from storage.guard import GuardedBackend
 
 if TYPE_CHECKING:
-    from limits.storage import Storage
-
     from model.artifact import Artifact
     from model.classifier import Classifier
     from model.registry import Registry
     from service.auth import Authenticator
     from service.classification import Classification
+    from service.logs import AccessLog
     from service.metrics import Metrics
     from service.models import Models
     from service.ratelimits import RateLimits
@@ -118,25 +117,20 @@ class Services:
     @cached_property
     def limits(self) -> "RateLimits":
         """How much each may ask."""
-        from service.ratelimits import RateLimits
-
-        settings = self.settings
-        shared, local = self._counters()
-        return RateLimits(
-            shared, local, ip=settings.limit_ip, key=settings.limit_key, inference=settings.limit_inference
-        )
-
-    def _counters(self) -> "tuple[Storage, Storage]":
-        """Where requests are counted, and where while that is out.
-
-        One process with a store of its own counts in memory: nobody else would read the counters.
-        """
-        from storage.memory import MemoryBackend
+        from service.ratelimits import LocalCounters, RateLimits
         from storage.ratelimit import BackendStorage
 
-        local = BackendStorage(backend=MemoryBackend())
-        alone = self.settings.workers == 1 and not self.settings.store_url.startswith("couchbase")
-        return (local if alone else BackendStorage(backend=self.backend)), local
+        settings = self.settings
+        local = LocalCounters()
+        # One process with a store of its own: nobody else would read the counters, so they need not leave it.
+        alone = settings.workers == 1 and not settings.store_url.startswith("couchbase")
+        return RateLimits(
+            local if alone else BackendStorage(backend=self.backend),
+            local,
+            ip=settings.limit_ip,
+            key=settings.limit_key,
+            inference=settings.limit_inference,
+        )
 
     @cached_property
     def metrics(self) -> "Metrics":
@@ -146,6 +140,13 @@ class Services:
         metrics = Metrics()
         metrics.watch_store(lambda: self.backend.errors, lambda: self.backend.available)
         return metrics
+
+    @cached_property
+    def access_log(self) -> "AccessLog | None":
+        """One line a request on standard output; none where only warnings are wanted."""
+        from service.logs import AccessLog
+
+        return AccessLog() if self.settings.log_level in ("DEBUG", "INFO") else None
 
     def close(self) -> None:
         """Unloads models and closes the store, of those that were opened."""

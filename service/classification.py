@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from threading import Lock
 from typing import Literal
 
@@ -21,6 +22,8 @@ from storage.results import Prediction, Results
 
 _WORD = re.compile(r"[^\W\d_]{2}")
 """Two letters in a row, of any script: less is not text."""
+
+REMEMBERED_TEXTS = 1024
 
 Outcome = Literal["hit", "miss", "collapsed"]
 
@@ -79,6 +82,8 @@ class Classification:
         self._flight_timeout = flight_timeout
         self._l1: TTLCache[str, Record] = TTLCache(l1_size, l1_ttl)
         self._l1_lock = Lock()
+        # A text that was asked before need not be normalised and hashed again. Faults are not remembered.
+        self._key_of = lru_cache(min(l1_size, REMEMBERED_TEXTS))(_key_of)
 
     def classify(
         self,
@@ -93,18 +98,15 @@ class Classification:
         `charge` is called before the model runs on behalf of this call, and may raise to forbid it.
         Raises InvalidRequest (no words), NotStored (only_if_cached), Overloaded, EngineError.
         """
-        text = normalise(abstract)
-        if not _WORD.search(text):
-            raise InvalidRequest({"abstract": ["There are no words in it. Send the abstract's text."]})
-        key = model.key(text)
         started = time.perf_counter()
+        key = self._key_of(model, abstract)
         if not directives.no_cache and (record := self._look_up(model, key)) is not None:
             age = _age(record)
             if directives.max_age is None or age <= directives.max_age:
                 return Answer(record, "hit", True, age, {"store": time.perf_counter() - started})
         if directives.only_if_cached:
             raise NotStored("This abstract has no stored prediction. Send it without only-if-cached to compute one.")
-        return self._compute(model, key, text, abstract, directives, charge)
+        return self._compute(model, key, abstract, directives, charge)
 
     def find(self, id: str) -> Record:
         """The stored record with this id, of any model that is ready. Raises NoSuchPrediction, Unavailable."""
@@ -135,14 +137,13 @@ class Classification:
         self,
         model: ServedModel,
         key: str,
-        text: str,
         abstract: str,
         directives: Directives,
         charge: Callable[[], None],
     ) -> Answer:
         def work() -> tuple[Record, bool, dict[str, float]]:
             charge()
-            return self._run(model, key, text, None if directives.no_store else abstract)
+            return self._run(model, key, abstract, store=not directives.no_store)
 
         if directives.no_cache or directives.no_store:
             record, stored, timings = work()
@@ -153,9 +154,10 @@ class Classification:
             raise Overloaded(str(error), retry_after=1) from error
         return Answer(record, "collapsed" if collapsed else "miss", stored, 0.0, timings)
 
-    def _run(self, model: ServedModel, key: str, text: str, keep: str | None) -> tuple[Record, bool, dict[str, float]]:
-        """Runs the model; stores the scores unless `keep`, the abstract as it came, is None."""
-        result = model.classifier.classify(text)
+    def _run(
+        self, model: ServedModel, key: str, abstract: str, *, store: bool
+    ) -> tuple[Record, bool, dict[str, float]]:
+        result = model.classifier.classify(normalise(abstract))
         now = datetime.now(UTC)
         prediction = Prediction(
             id=key,
@@ -164,11 +166,11 @@ class Classification:
             scores=result.scores,
             created_at=now,
             expires_at=None if self._result_ttl is None else now + self._result_ttl,
-            abstract=keep if self._store_abstracts else None,
+            abstract=abstract if self._store_abstracts else None,
         )
         record = make_record(prediction, model.labels, model.threshold)
         timings = {"queue": result.queue_seconds, "model": result.model_seconds}
-        if keep is None:
+        if not store:
             return record, False, timings
         started = time.perf_counter()
         stored = self._store(prediction)
@@ -196,5 +198,12 @@ class Classification:
         return record
 
 
+def _key_of(model: ServedModel, abstract: str) -> str:
+    text = normalise(abstract)
+    if not _WORD.search(text):
+        raise InvalidRequest({"abstract": ["There are no words in it. Send the abstract's text."]})
+    return model.key(text)
+
+
 def _age(record: Record) -> float:
-    return max(0.0, time.time() - record.created_at.timestamp())
+    return max(0.0, time.time() - record.created)

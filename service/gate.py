@@ -1,25 +1,24 @@
 """What surrounds every view: limits and keys before it, headers, log line and metrics after it."""
 
 import json
-import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, request
 
 from service.auth import Authenticator, Scope, presented_key, require
+from service.logs import AccessLog
 from service.metrics import Metrics
 from service.ratelimits import RateLimits, Window, limit_header, policy_header
 from storage.keys import ApiKey
-
-log = logging.getLogger("abstracts.access")
 
 Access = Literal["probe", "open"] | Scope
 """probe: no key and no limit. open: no key, limited by address. Otherwise the scope that the key must have."""
 
 ACCESS_ATTRIBUTE: Final = "__access__"
+_CALL: Final = "abstracts.call"
 View = TypeVar("View", bound=Callable[..., object])
 
 
@@ -46,17 +45,20 @@ class Call:
 
 def current_call() -> Call:
     """The request being answered."""
-    call: Call = g.call
+    call: Call = request.environ[_CALL]
     return call
 
 
 class Gate:
     """Holds the hooks of one app."""
 
-    def __init__(self, authenticator: Authenticator, limits: RateLimits, metrics: Metrics) -> None:
+    def __init__(
+        self, authenticator: Authenticator, limits: RateLimits, metrics: Metrics, access_log: AccessLog | None
+    ) -> None:
         self._authenticator = authenticator
         self._limits = limits
         self._metrics = metrics
+        self._access_log = access_log
         self._levels: dict[str, Access] = {}
 
     def install(self, app: Flask) -> None:
@@ -70,15 +72,15 @@ class Gate:
         app.after_request(self._after)
 
     def _before(self) -> None:
-        call = g.call = Call(time.perf_counter())
+        environ = request.environ
+        call = environ[_CALL] = Call(time.perf_counter())
         level = self._levels.get(request.endpoint or "", "open")
         if level == "probe":
             return
-        self._limits.spend_request(request.remote_addr or "unknown", call.windows)
+        self._limits.spend_request(environ.get("REMOTE_ADDR", "unknown"), call.windows)
         if level == "open":
             return
         started = time.perf_counter()
-        environ = request.environ
         presented = presented_key(environ.get("HTTP_AUTHORIZATION"), environ.get("HTTP_X_API_KEY"))
         call.key = self._authenticator.authenticate(presented)
         require(call.key, level)
@@ -86,34 +88,29 @@ class Gate:
         call.timings["auth"] = time.perf_counter() - started
 
     def _after(self, response: Response) -> Response:
-        call = current_call()
-        headers = response.headers
-        headers["X-Content-Type-Options"] = "nosniff"
+        environ, rule, status = request.environ, request.url_rule, response.status_code
+        call: Call = environ[_CALL]
+        add = response.headers.add
+        add("X-Content-Type-Options", "nosniff")
         if call.windows:
-            headers["RateLimit-Policy"] = policy_header(call.windows)
-            headers["RateLimit"] = limit_header(call.windows)
+            add("RateLimit-Policy", policy_header(call.windows))
+            add("RateLimit", limit_header(call.windows))
         if call.timings:
-            headers["Server-Timing"] = ", ".join(f"{name};dur={s * 1000:.3f}" for name, s in call.timings.items())
+            add("Server-Timing", ", ".join([f"{name};dur={s * 1000:.3f}" for name, s in call.timings.items()]))
         seconds = time.perf_counter() - call.started
-        route = request.url_rule.rule if request.url_rule else ""
-        self._metrics.request(request.method, route, response.status_code, seconds)
-        if log.isEnabledFor(logging.INFO):
-            log.info(_line(call, route, response.status_code, seconds))
+        route = "" if rule is None else rule.rule
+        self._metrics.request(environ["REQUEST_METHOD"], route, status, seconds)
+        if self._access_log is not None:
+            self._access_log.write(_line(call, environ, route, status, seconds))
         return response
 
 
-def _line(call: Call, route: str, status: int, seconds: float) -> str:
+def _line(call: Call, environ: Mapping[str, Any], route: str, status: int, seconds: float) -> str:
     """One JSON object. An address without a route is told by its start, since anybody can make up a long one."""
-    return json.dumps(
-        {
-            "time": round(time.time(), 3),
-            "method": request.method,
-            "route": route or None,
-            "path": None if route else request.path[:80],
-            "status": status,
-            "ms": round(seconds * 1000, 3),
-            "ip": request.remote_addr,
-            "key": call.key.id if call.key else None,
-            "cache": call.outcome or None,
-        }
+    place = f'"route": "{route}"' if route else f'"path": {json.dumps(environ["PATH_INFO"][:80])}'
+    key = f', "key": "{call.key.id}"' if call.key else ""
+    cache = f', "cache": "{call.outcome}"' if call.outcome else ""
+    return (
+        f'{{"time": {time.time():.3f}, "method": {json.dumps(environ["REQUEST_METHOD"][:20])}, {place}, '
+        f'"status": {status}, "ms": {seconds * 1000:.3f}, "ip": "{environ.get("REMOTE_ADDR", "")}"{key}{cache}}}'
     )

@@ -1,21 +1,26 @@
 """Rate limits: fixed windows by IP address, by API key, and by key for model runs.
 
-The engine is the one under flask-limiter (`limits`: notation, items, storages). flask-limiter's own request hook costs
-some 45 µs a limit, a third of a stored answer; counting here costs one increment.
+The notation and the shared storage are those of flask-limiter's own engine (`limits`). flask-limiter's request hook
+is not used: it costs some 45 µs a limit, a third of a stored answer; counting here costs one increment.
 """
 
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from math import ceil
+from threading import Lock
+from typing import Protocol
 
-from limits import RateLimitItem, parse_many
-from limits.storage import Storage
+from limits import parse_many
 
 from service.errors import LimitExceeded
 from storage.errors import StorageError
 from storage.keys import ApiKey
+
+MOST_COUNTERS = 100_000
+"""Counters that one process keeps in memory; with more addresses or keys at once, the oldest counters are forgotten."""
 
 _MEANING = {"ip": "requests from this address", "key": "requests with this API key", "inference": "model runs"}
 
@@ -31,16 +36,45 @@ class Window:
     resets_in: int
 
 
-class RateLimits:
-    """Counts requests in windows that start at multiples of their length since the epoch, the same for all processes.
+class Counters(Protocol):
+    """What counts; storage.ratelimit.BackendStorage is one."""
 
-    Counters are kept in `shared`; while that is out, in `local`, this process's memory. Both align windows as said.
-    """
+    def incr(self, key: str, expiry: int, amount: int = 1) -> int:
+        """Counts in the key's present window of `expiry` seconds, which begins at a multiple of them since the epoch.
+
+        Returns the window's new total. Raises StorageError.
+        """
+
+
+class LocalCounters:
+    """Counters in this process's memory."""
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._lock = Lock()
+        self._counts: OrderedDict[str, tuple[int, int]] = OrderedDict()
+
+    def incr(self, key: str, expiry: int, amount: int = 1) -> int:
+        """See Counters; never raises."""
+        window = int(self._clock() // expiry)
+        with self._lock:
+            began, count = self._counts.get(key, (window, 0))
+            if began != window:
+                del self._counts[key]  # so that the order is that of the windows' beginnings
+                count = 0
+            self._counts[key] = window, count + amount
+            if len(self._counts) > MOST_COUNTERS:
+                self._counts.popitem(last=False)
+        return count + amount
+
+
+class RateLimits:
+    """Counts requests and refuses those beyond a limit. While `shared` is out, `local` counts."""
 
     def __init__(
         self,
-        shared: Storage,
-        local: Storage,
+        shared: Counters,
+        local: Counters,
         *,
         ip: str,
         key: str,
@@ -67,22 +101,20 @@ class RateLimits:
         self._spend("inference", key.limit_inference or self._inference, key.id, spent)
 
     def _spend(self, policy: str, limit: str, identity: str, spent: list[Window]) -> None:
-        windows = [self._count(name, item, identity) for name, item in _items(policy, limit)]
-        spent.extend(window for window, _ in windows)
-        exceeded = [window for window, fits in windows if not fits]
-        if exceeded:
-            worst = max(exceeded, key=lambda window: window.resets_in)
+        now = self._clock()
+        exceeded = None
+        for name, quota, seconds, suffix in _rules(policy, limit):
+            count = self._increment(f"{name}/{identity}{suffix}", seconds)
+            window = Window(name, quota, seconds, max(0, quota - count), max(1, ceil(seconds - now % seconds)))
+            spent.append(window)
+            if count > quota and (exceeded is None or window.resets_in > exceeded.resets_in):
+                exceeded = window
+        if exceeded is not None:
             raise LimitExceeded(
-                f"More than {worst.quota} {_MEANING[policy]} in {worst.seconds} seconds. "
-                f"Try again in {worst.resets_in} seconds.",
-                worst.resets_in,
+                f"More than {exceeded.quota} {_MEANING[policy]} in {exceeded.seconds} seconds. "
+                f"Try again in {exceeded.resets_in} seconds.",
+                exceeded.resets_in,
             )
-
-    def _count(self, name: str, item: RateLimitItem, identity: str) -> tuple[Window, bool]:
-        seconds = item.get_expiry()
-        count = self._increment(item.key_for(name, identity), seconds)
-        resets_in = max(1, ceil(seconds - self._clock() % seconds))
-        return Window(name, item.amount, seconds, max(0, item.amount - count), resets_in), count <= item.amount
 
     def _increment(self, key: str, seconds: int) -> int:
         try:
@@ -92,19 +124,25 @@ class RateLimits:
 
 
 @lru_cache(maxsize=1024)
-def _items(policy: str, limit: str) -> tuple[tuple[str, RateLimitItem], ...]:
-    """The limits of a policy, each under a name of its own."""
+def _rules(policy: str, limit: str) -> tuple[tuple[str, int, int, str], ...]:
+    """Of each limit its name, quota, seconds, and the end of its counters' keys (as RateLimitItem.key_for() has it)."""
     items = parse_many(limit)
-    if len(items) == 1:
-        return ((policy, items[0]),)
-    return tuple((f"{policy}-{item.get_expiry()}s", item) for item in items)
+    return tuple(
+        (
+            policy if len(items) == 1 else f"{policy}-{item.get_expiry()}s",
+            item.amount,
+            item.get_expiry(),
+            f"/{item.amount}/{item.multiples}/{item.GRANULARITY.name}",
+        )
+        for item in items
+    )
 
 
 def policy_header(windows: Iterable[Window]) -> str:
     """The value of RateLimit-Policy (draft-ietf-httpapi-ratelimit-headers-10, section 3)."""
-    return ", ".join(f'"{window.policy}";q={window.quota};w={window.seconds}' for window in windows)
+    return ", ".join([f'"{window.policy}";q={window.quota};w={window.seconds}' for window in windows])
 
 
 def limit_header(windows: Iterable[Window]) -> str:
     """The value of RateLimit (the same draft, section 4)."""
-    return ", ".join(f'"{window.policy}";r={window.remaining};t={window.resets_in}' for window in windows)
+    return ", ".join([f'"{window.policy}";r={window.remaining};t={window.resets_in}' for window in windows])

@@ -11,12 +11,12 @@ from storage.results import Prediction
 class Record:
     """A prediction with its labels, ranked and rendered.
 
-    head: the JSON object up to and including `"categories": [`.
+    created: unix seconds. head: the JSON object up to and including `"categories": [`.
     categories: (score, rendered JSON object), best first; scores have 7 significant digits, what float32 can carry.
     """
 
     id: str
-    created_at: datetime
+    created: float
     expires_at: datetime | None
     threshold: float
     head: bytes
@@ -36,7 +36,7 @@ def make_record(prediction: Prediction, labels: tuple[str, ...], threshold: floa
     ranked = sorted(zip(scores, labels, strict=True), key=lambda pair: -pair[0])
     return Record(
         prediction.id,
-        prediction.created_at,
+        prediction.created_at.timestamp(),
         prediction.expires_at,
         threshold,
         json.dumps(head, ensure_ascii=False)[:-1].encode() + b', "categories": [',

@@ -26,23 +26,37 @@ def directives() -> Directives:
     return Directives(bool(asked.no_cache), bool(asked.no_store), bool(asked.only_if_cached), asked.max_age)
 
 
+class ReadyResponse(Response):
+    """A response whose body and headers are complete: werkzeug need not look them over again.
+
+    It goes to the server as a list, which servers send at once, rather than as an iterator.
+    """
+
+    def __init__(self, body: bytes, headers: list[tuple[str, str]]) -> None:
+        super().__init__(
+            body,
+            headers=[("Content-Type", "application/json"), ("Content-Length", str(len(body))), *headers],
+        )
+        self._ready = [body]
+
+    def get_wsgi_response(self, environ: Any) -> tuple[Any, str, list[tuple[str, str]]]:  # noqa: ARG002
+        """Called by the server's side of werkzeug. Not for HEAD: this is no answer to a GET."""
+        return self._ready, self.status, self.headers.to_wsgi_list()
+
+
 def prediction_response(
     answer: Answer, arguments: Mapping[str, Any], requested: Directives = NO_DIRECTIVES
 ) -> Response:
-    """The response to a POST. Its ETag is that of the stored prediction, which Content-Location names."""
+    """The response to a POST. Its ETag is that of the stored prediction."""
     threshold, top_k = arguments.get("threshold"), arguments.get("top_k")
     body = render(answer.record, cached=answer.outcome == "hit", threshold=threshold, top_k=top_k)
-    response = Response(body, mimetype="application/json")
-    headers = response.headers
     status = _CACHE_STATUS[answer.outcome, answer.stored]
     if requested.no_cache:
         status = status.replace("fwd=uri-miss", "fwd=request")
-    headers["Cache-Status"] = status
-    headers["ETag"] = etag(answer.record, threshold, top_k)
-    headers["Content-Location"] = f"/api/predictions/{answer.record.id}{_query(threshold, top_k)}"
+    headers = [("Cache-Status", status), ("ETag", etag(answer.record, threshold, top_k))]
     if answer.outcome == "hit":
-        headers["Age"] = str(int(answer.age))
-    return response
+        headers.append(("Age", str(int(answer.age))))
+    return ReadyResponse(body, headers)
 
 
 def etag(record: Record, threshold: float | None, top_k: int | None) -> str:
@@ -51,6 +65,7 @@ def etag(record: Record, threshold: float | None, top_k: int | None) -> str:
 
 
 def _query(threshold: float | None, top_k: int | None) -> str:
+    if threshold is None and top_k is None:
+        return ""
     chosen = {"threshold": threshold, "top_k": top_k}
-    query = "&".join(f"{name}={value}" for name, value in chosen.items() if value is not None)
-    return f"?{query}" if query else ""
+    return "?" + "&".join(f"{name}={value}" for name, value in chosen.items() if value is not None)

@@ -4,6 +4,7 @@ import functools
 import json
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Any, NoReturn, TypeVar
 
 import flask_smorest  # type: ignore[import-untyped]
@@ -29,6 +30,10 @@ View = TypeVar("View", bound=Callable[..., Any])
 BODY_PROBLEMS = (InvalidRequest, MalformedBody, RequestEntityTooLarge, WrongContentType)
 """What can be wrong with a JSON body."""
 
+_SHORT = 8 * 1024
+_REMEMBERED = 1024
+"""So many parsed bodies of at most so many bytes each route keeps."""
+
 _GUARDS: dict[Access, tuple[type[Exception], ...]] = {"probe": (), "open": (LimitExceeded,)}
 """What the gate may raise before views that need no key."""
 
@@ -49,10 +54,17 @@ class Parser(FlaskParser):
             return decorate
         schema = argmap() if isinstance(argmap, type) else argmap
 
+        def parse(body: bytes) -> Mapping[str, Any]:
+            return MappingProxyType(load(schema, parse_json(body)))
+
+        # What is in the cache has mostly been asked before in the same bytes. Errors are not remembered.
+        remembered = functools.lru_cache(_REMEMBERED)(parse)
+
         def decorator(view: Callable[..., Any]) -> Callable[..., Any]:
             @functools.wraps(view)
             def wrapper(*view_args: Any, **view_kwargs: Any) -> Any:
-                return view(*view_args, load(schema, read_json()), **view_kwargs)
+                body = read_body()
+                return view(*view_args, remembered(body) if len(body) <= _SHORT else parse(body), **view_kwargs)
 
             return wrapper
 
@@ -113,16 +125,21 @@ def load(schema: Schema, data: Any) -> dict[str, Any]:
     return loaded
 
 
-def read_json() -> Any:
-    """The JSON body of the request. Raises WrongContentType, MalformedBody, or werkzeug's 413."""
+def read_body() -> bytes:
+    """The request's body, said to be JSON. Raises WrongContentType, MalformedBody if empty, or werkzeug's 413."""
     content_type = request.environ.get("CONTENT_TYPE", "")
     if content_type and content_type != "application/json" and not request.is_json:
         raise WrongContentType("Send the body as Content-Type: application/json.")
     body = request.get_data(cache=False)
-    if not body.strip():
+    if not body or body.isspace():
         raise MalformedBody('The body is empty. Send a JSON object like {"abstract": "..."}.')
     if not content_type:
         raise WrongContentType("The body has no Content-Type. Send it as Content-Type: application/json.")
+    return body
+
+
+def parse_json(body: bytes) -> Any:
+    """The JSON value in the body. Raises MalformedBody."""
     try:
         return json.loads(body.decode())
     except UnicodeDecodeError as error:

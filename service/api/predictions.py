@@ -1,5 +1,6 @@
 """GET a stored prediction."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from flask import Response, request
@@ -31,7 +32,7 @@ def blueprint(classification: Classification) -> Blueprint:
         response.headers["Cache-Control"] = "private, no-cache"
         response.headers["Cache-Status"] = "abstracts; hit"
         response.headers["Vary"] = "Authorization, X-API-Key"
-        response.last_modified = record.created_at
+        response.last_modified = datetime.fromtimestamp(record.created, UTC)
         response.make_conditional(request)
         return response
 

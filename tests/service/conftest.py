@@ -98,7 +98,8 @@ def make_services(model_dir: Path, tmp_path: Path) -> Iterator[MakeServices]:
     made: list[TestServices] = []
 
     def make(**settings: str) -> TestServices:
-        variables = {"STORE_URL": "memory://", "MODEL_DIR": str(model_dir), "DATA_DIR": str(tmp_path), **settings}
+        variables = {"STORE_URL": "memory://", "MODEL_DIR": str(model_dir), "DATA_DIR": str(tmp_path)}
+        variables |= {"LOG_LEVEL": "WARNING", **settings}
         made.append(TestServices({f"ABSTRACTS_{name}": value for name, value in variables.items()}))
         return made[-1]
 
