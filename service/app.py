@@ -1,6 +1,7 @@
 """The application: commands at once, the API before the first request."""
 
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask
@@ -41,6 +42,10 @@ class Application(Flask):
                 self._built = True
                 del self.wsgi_app
                 _build(self)
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """The function itself: there are no asynchronous views, and to ask each function takes long."""
+        return func
 
     @property
     def url_map(self) -> Map:

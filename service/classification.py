@@ -3,11 +3,11 @@
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from threading import Lock
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from cachetools import TTLCache
 
@@ -41,8 +41,7 @@ class Directives:
 NO_DIRECTIVES = Directives()
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """A record and how it came about.
 
     outcome: `hit` (memory or store), `miss` (this call ran the model) or `collapsed` (another call ran it).
@@ -53,7 +52,7 @@ class Answer:
     outcome: Outcome
     stored: bool
     age: float
-    timings: dict[str, float] = field(default_factory=dict)
+    timings: dict[str, float]
 
 
 class Classification:

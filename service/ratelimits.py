@@ -7,11 +7,10 @@ is not used: it costs some 45 µs a limit, a third of a stored answer; counting 
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import lru_cache
 from math import ceil
 from threading import Lock
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from limits import parse_many
 
@@ -25,8 +24,7 @@ MOST_COUNTERS = 100_000
 _MEANING = {"ip": "requests from this address", "key": "requests with this API key", "inference": "model runs"}
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(NamedTuple):
     """One limit after a request was counted: `quota` in `seconds`, of which `remaining`, until `resets_in` seconds."""
 
     policy: str

@@ -97,20 +97,20 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
         """
         guards = _GUARDS.get(level, (KeyMissing, ScopeMissing, LimitExceeded, Unavailable))
         security = [] if level in _GUARDS else SECURITY
-        decorators = [
-            access(level),
-            self.doc(responses=references((*problems, *guards)), security=security),
-            self.response(HTTPStatus.OK, returns),
-        ]
-        if body is not None:
-            decorators.append(self.arguments(body))
-        if query is not None:
-            decorators.append(self.arguments(query, location="query"))
+        documentation = [self.doc(responses=references((*problems, *guards)), security=security)]
+        documentation.append(self.response(HTTPStatus.OK, returns))
+        location = "json" if query is None else "query"
+        arguments = body or query
+        if arguments is not None:
+            documentation.append(self.arguments(arguments, location=location))
 
         def add(view: View) -> View:
-            for decorate in reversed(decorators):
-                view = decorate(view)
-            self.add_url_rule(rule, view_func=view, methods=["GET" if body is None else "POST"])
+            documented = functools.reduce(lambda inner, decorate: decorate(inner), reversed(documentation), view)
+            if arguments is not None:
+                view = self.ARGUMENTS_PARSER.use_args(arguments, location=location)(view)
+            # What flask-smorest wraps around a view to document it would be run with every request.
+            view._apidoc = documented._apidoc  # type: ignore[attr-defined]
+            self.add_url_rule(rule, view_func=access(level)(view), methods=["GET" if body is None else "POST"])
             return view
 
         return add
