@@ -7,8 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
-from flask import current_app
-from flask.cli import AppGroup
+from flask.cli import AppGroup, ScriptInfo
 
 from config import SettingsError
 from model.errors import ModelError
@@ -31,8 +30,16 @@ def one_line_errors() -> Iterator[None]:
         raise click.ClickException(str(exc)) from exc
 
 
+class Command(click.Command):
+    """A command that fails with one line."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with one_line_errors():
+            return super().invoke(ctx)
+
+
 class CommandGroup(AppGroup):
-    """A group whose commands fail with one line, and after which what they opened is closed."""
+    """A group whose commands fail with one line."""
 
     def invoke(self, ctx: click.Context) -> Any:
         with one_line_errors():
@@ -42,7 +49,8 @@ class CommandGroup(AppGroup):
 @contextmanager
 def services() -> Iterator[Services]:
     """The app's collaborators, closed when the command is done."""
-    opened: Services = current_app.services  # type: ignore[attr-defined]
+    app = click.get_current_context().ensure_object(ScriptInfo).load_app()
+    opened: Services = app.services  # type: ignore[attr-defined]
     try:
         yield opened
     finally:
@@ -78,7 +86,7 @@ def _plain(cell: object) -> str:
     return f"{cell:.4f}" if isinstance(cell, float) else str(cell)
 
 
-def progress_bar(*columns: Any) -> "Progress":
+def progress_bar(*columns: Any, disable: bool = False) -> "Progress":
     """A progress bar on standard error with elapsed time, time left and whatever `columns` show besides."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -91,4 +99,5 @@ def progress_bar(*columns: Any) -> "Progress":
         TimeElapsedColumn(),
         TimeRemainingColumn(),
         console=Console(stderr=True),
+        disable=disable,
     )

@@ -1,0 +1,51 @@
+"""`config`: the settings, and whether the service could run with them.
+
+Settings that cannot be read stop every command, this one too, with all faults in one message.
+"""
+
+import click
+
+from service.bootstrap import Services
+from service.cli.common import CommandGroup, json_option, print_json, print_table, services
+from storage.errors import StorageError
+
+
+@click.group(cls=CommandGroup)
+def config() -> None:
+    """Show and check the settings."""
+
+
+@config.command()
+@json_option
+def show(as_json: bool) -> None:
+    """Show every setting, secrets masked."""
+    with services() as opened:
+        settings = opened.settings.public()
+    if as_json:
+        print_json(settings)
+    else:
+        print_table(("SETTING", "VALUE"), settings.items())
+
+
+@config.command()
+def check() -> None:
+    """Check that the settings fit together, the store answers and the default model is ready."""
+    with services() as opened:
+        faults = _faults(opened)
+    if faults:
+        raise click.ClickException("\n  ".join(["the service cannot run as it is set up:", *faults]))
+    click.echo("The settings are good, the store answers, and the default model is ready.", err=True)
+
+
+def _faults(opened: Services) -> list[str]:
+    faults = []
+    try:
+        opened.bare_backend.ping()
+    except StorageError as exc:
+        faults.append(f"the store {opened.settings.store_url} does not answer: {exc}")
+    name = opened.settings.default_model
+    if name not in opened.registry.names():
+        faults.append(f"ABSTRACTS_DEFAULT_MODEL={name!r}: there are {', '.join(opened.registry.names())}")
+    elif (listing := opened.registry.get(name)).state != "ready":
+        faults.append(f"the model {name} is not ready: {listing.reason}; {listing.remedy}")
+    return faults

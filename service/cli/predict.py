@@ -1,0 +1,95 @@
+"""`predict`: abstracts from a file through the same cache that the API uses."""
+
+import json
+import lzma
+import os
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import IO, Any, cast
+
+import click
+from marshmallow import EXCLUDE
+
+from model.errors import ModelError
+from service.api.blueprint import load
+from service.bootstrap import Services
+from service.cli.common import Command, progress_bar, services
+from service.cli.lines import Item, read_items
+from service.errors import ServiceError
+from service.problems import as_object
+from service.records import render
+from service.schemas import PredictRequest
+
+Answer = Callable[[Item], tuple[bytes, str]]
+"""A line of output, and what it was: hit, miss or problem."""
+
+
+@click.command(cls=Command)
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
+@click.option("--model", help="Model to ask; without, the default one.")
+@click.option("--threshold", type=click.FloatRange(0, 1), help="Lowest score of a category.")
+@click.option("--top-k", type=click.IntRange(min=1), help="The most categories to print.")
+def predict(file: str, model: str | None, threshold: float | None, top_k: int | None) -> None:
+    """Classify the abstracts in FILE, or in standard input for -.
+
+    FILE is one text, or JSON objects with `abstract`, one a line: if its name ends in .jsonl or .ndjson (also packed,
+    .gz or .xz), or its first line begins with {". An object's own `threshold` and `top_k` win over the options; its
+    other fields do not matter.
+
+    Prints one response object a line, in order, as the API would send it. In place of a bad line stands an object with
+    its `problem`; the rest goes on, and the exit status is 1.
+    """
+    with services() as opened, ExitStack() as stack:
+        answer = _answerer(opened, model, threshold, top_k)
+        source = sys.stdin.buffer if file == "-" else stack.enter_context(Path(file).open("rb"))
+        seen = _run(source, file, answer, sys.stdout.buffer)
+    if seen["problem"]:
+        raise click.ClickException(
+            f"{seen['problem']} of {sum(seen.values())} could not be predicted: see `problem` in the output."
+        )
+
+
+def _answerer(opened: Services, name: str | None, threshold: float | None, top_k: int | None) -> Answer:
+    model = opened.models.get(name) if name else opened.models.get_default()
+    schema = PredictRequest(unknown=EXCLUDE)
+
+    def answer(item: Item) -> tuple[bytes, str]:
+        try:
+            asked = {"threshold": threshold, "top_k": top_k} | load(schema, item.value())
+            found = opened.classification.classify(model, asked["abstract"])
+        except (ModelError, ServiceError) as exc:
+            return _problem(item, exc), "problem"
+        hit = found.outcome == "hit"
+        line = render(found.record, cached=hit, threshold=asked["threshold"], top_k=asked["top_k"])
+        return line, "hit" if hit else "miss"
+
+    return answer
+
+
+def _problem(item: Item, error: Exception) -> bytes:
+    line = {} if item.line is None else {"line": item.line}
+    return json.dumps({"problem": as_object(error) | line}, ensure_ascii=False).encode()
+
+
+def _run(source: IO[bytes], name: str, answer: Answer, out: IO[bytes]) -> dict[str, int]:
+    """Answers every item; how many of each outcome there were. The bar moves with the bytes read."""
+    from rich.progress import TextColumn
+
+    seen = {"hit": 0, "miss": 0, "problem": 0}
+    size = os.fstat(source.fileno()).st_size or None
+    counts = TextColumn("{task.fields[hit]} stored, {task.fields[miss]} computed, {task.fields[problem]} bad")
+    with progress_bar(counts, disable=out.isatty()) as progress:
+        task = progress.add_task("predicting", total=size, **seen)
+        try:
+            for item in read_items(source, name):
+                line, outcome = answer(item)
+                out.write(line + b"\n")
+                out.flush()
+                seen[outcome] += 1
+                progress.update(task, completed=item.read, **cast(dict[str, Any], seen))
+        except (EOFError, lzma.LZMAError) as exc:
+            raise click.ClickException(f"{name}: the packed file is damaged: {exc}") from exc
+        progress.update(task, total=size or 1, completed=size or 1)
+    return seen

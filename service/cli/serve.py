@@ -1,0 +1,66 @@
+"""`serve`: the production server, and how to ask it something."""
+
+import json
+import shlex
+import socket
+from typing import Final
+
+import click
+
+from config import Settings
+from service.bootstrap import Services
+from service.cli.common import Command, services
+
+ABSTRACT: Final = (
+    "On September 14, 2015 at 09:50:45 UTC the two detectors of the Laser Interferometer Gravitational-Wave Observatory "
+    "simultaneously observed a transient gravitational-wave signal. The signal sweeps upwards in frequency from 35 to "
+    "250 Hz with a peak gravitational-wave strain of 1.0e-21. It matches the waveform predicted by general relativity "
+    "for the inspiral and merger of a pair of black holes and the ringdown of the resulting single black hole."
+)
+"""From B. P. Abbott et al., Observation of Gravitational Waves from a Binary Black Hole Merger, 2016 (CC BY 3.0)."""
+
+FLASK: Final = ".venv/bin/flask --app wsgi"
+
+
+@click.command(cls=Command)
+@click.option("--first-key", is_flag=True, help="Create an API key if there is none, and print it.")
+def serve(first_key: bool) -> None:
+    """Serve the API and the web page on ABSTRACTS_HOST and ABSTRACTS_PORT, until SIGTERM or SIGINT."""
+    from service.server import run
+
+    with services() as opened:
+        settings = opened.settings
+        _check_address(settings)
+        click.echo(_greeting(opened, first_key), err=True)
+    run(settings)
+
+
+def _greeting(opened: Services, first_key: bool) -> str:
+    """What to type, with a key that works if this is the moment to make one."""
+    if first_key and not opened.keys.list():
+        made, key = opened.keys.create("first", ("predict", "read"))
+        about = f"This is your first API key ({made.id}). Keep it: only its hash is stored, and it is not shown again."
+        return f"{about}\n\n  {key}\n\nAsk from another terminal:\n\n{_curl(opened.settings, key)}\n"
+    about = "Ask from another terminal, with an API key of yours or a new one (the first line makes one):"
+    return f"{about}\n\nKEY=$({FLASK} keys create --name me)\n\n{_curl(opened.settings, '$KEY')}\n"
+
+
+def _curl(settings: Settings, key: str) -> str:
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.host, settings.host)  # noqa: S104 (compared, not bound)
+    body = shlex.quote(json.dumps({"abstract": ABSTRACT}))
+    return (
+        f"curl http://{host}:{settings.port}/api/predict/ \\\n"
+        f'  -H "Authorization: Bearer {key}" -H "Content-Type: application/json" \\\n'
+        f"  -d {body}"
+    )
+
+
+def _check_address(settings: Settings) -> None:
+    """OSError in plain words if the address cannot be listened on; the server's own message is a Rust panic."""
+    family, kind, protocol, _, address = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0]
+    with socket.socket(family, kind, protocol) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(address)
+        except OSError as exc:
+            raise OSError(f"cannot listen on {settings.host}:{settings.port}: {exc.strerror}") from exc
