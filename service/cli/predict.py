@@ -81,7 +81,7 @@ def _run(source: IO[bytes], name: str, answer: Answer, out: IO[bytes]) -> dict[s
     size = os.fstat(source.fileno()).st_size or None
     counts = TextColumn("{task.fields[hit]} stored, {task.fields[miss]} computed, {task.fields[problem]} bad")
     with progress_bar(counts, disable=out.isatty()) as progress:
-        task = progress.add_task("predicting", total=size, **seen)
+        task = progress.add_task("predicting", total=size, **cast(dict[str, Any], seen))
         try:
             for item in read_items(source, name):
                 line, outcome = answer(item)
