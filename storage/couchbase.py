@@ -54,7 +54,7 @@ from storage.couchbase_documents import (
     reencode,
     server_expiry,
 )
-from storage.couchbase_errors import translate
+from storage.couchbase_errors import outdated, translate
 from storage.couchbase_index import SHARDS, KeyIndex, read_segments
 from storage.couchbase_link import Link
 from storage.couchbase_url import CouchbaseUrl
@@ -310,6 +310,8 @@ class CouchbaseBackend(Backend, Countable, Scannable, Initialisable):
         try:
             return self._link.run(work)
         except CouchbaseException as exc:
+            if outdated(exc):
+                self._link.close()
             raise translate(exc) from exc
 
 

@@ -16,7 +16,7 @@ from couchbase.exceptions import (  # type: ignore[import-untyped]
     DocumentNotFoundException,
     ScopeAlreadyExistsException,
 )
-from couchbase.options import ClusterOptions, ClusterTimeoutOptions  # type: ignore[import-untyped]
+from couchbase.options import ClusterOptions, ClusterTimeoutOptions, GetOptions  # type: ignore[import-untyped]
 from couchbase.transcoder import RawJSONTranscoder  # type: ignore[import-untyped]
 
 from storage.base import NAMESPACES
@@ -73,10 +73,10 @@ class Connection:
     def close(self) -> None:
         self._cluster.close()
 
-    def probe(self, namespace: str) -> None:
+    def probe(self, namespace: str, timeout: timedelta | None = None) -> None:
         """Return when the namespace's collection answers; SDK errors pass as they are."""
         try:
-            self.collections[namespace].get(PROBE)
+            self.collections[namespace].get(PROBE, GetOptions(**({} if timeout is None else {"timeout": timeout})))
         except DocumentNotFoundException:
             return
 
@@ -94,7 +94,7 @@ class Connection:
         """Probe until the nodes have heard of the collection; the last error when they never do."""
         while True:
             try:
-                return self.probe(namespace)
+                return self.probe(namespace, MANAGEMENT_TIMEOUT)
             except CouchbaseException:
                 if time.monotonic() > deadline:
                     raise

@@ -57,7 +57,7 @@ def translate(exc: CouchbaseException) -> StorageError | ValueError:
         return ValueError("the value is larger than Couchbase takes (20 MiB)")
     if isinstance(exc, InvalidArgumentException):
         return ValueError(str(exc))
-    if UNKNOWN_COLLECTION in _retry_reasons(exc):
+    if outdated(exc):
         return Unavailable(_INIT)
     for kind, error, text in _KINDS:
         if isinstance(exc, kind):
@@ -70,5 +70,10 @@ def too_large(exc: CouchbaseException) -> bool:
     return bool(exc.error_code == VALUE_TOO_LARGE)
 
 
-def _retry_reasons(exc: CouchbaseException) -> set[str]:
-    return set(getattr(exc.error_context, "retry_reasons", None) or ())
+def outdated(exc: CouchbaseException) -> bool:
+    """Whether the server does not know the collection by the id that the connection has for it.
+
+    It was dropped, perhaps made anew with another id. The SDK asks for the new one only after half a second, which an
+    operation with a shorter timeout does not live to see: the connection is of no more use for this collection.
+    """
+    return UNKNOWN_COLLECTION in (getattr(exc.error_context, "retry_reasons", None) or ())

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 import pytest
 from couchbase.auth import PasswordAuthenticator  # type: ignore[import-untyped]
@@ -40,8 +41,9 @@ class Couchbase:
         url = os.environ.get("COUCHBASE_TEST_URL")
         if not url:
             return None
+        parts = urlsplit(url)
         return cls(
-            url.rstrip("/"),
+            f"{parts.scheme}://{parts.netloc}",
             os.environ["COUCHBASE_TEST_BUCKET"],
             os.environ["COUCHBASE_TEST_USERNAME"],
             os.environ["COUCHBASE_TEST_PASSWORD"],

@@ -1,0 +1,361 @@
+"""What is particular to Couchbase: stored forms, clocks, repeated writes, errors, topology, TLS."""
+
+import ssl
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import requests
+
+from storage.couchbase import CouchbaseBackend
+from storage.couchbase_cluster import Connection
+from storage.errors import Conflict, Corrupt, Unavailable
+from tests.couchbase_server.certificates import make_certificates
+from tests.couchbase_server.client import Client, vbucket_of
+from tests.couchbase_server.launch import BUCKET, PASSWORD, ROOT, USER, Peer
+from tests.couchbase_server.wire import Opcode
+from tests.storage.couchbase_peer import backend_on, connected, initialised, raw
+
+MINUTE = timedelta(minutes=1)
+VALUE = b'{"a": 1}'
+
+
+@pytest.fixture(scope="module")
+def peer() -> Iterator[Peer]:
+    with Peer("--nodes", "2") as running:
+        yield running
+
+
+@pytest.fixture
+def backend(peer: Peer) -> Iterator[CouchbaseBackend]:
+    with initialised(peer) as made:
+        yield made
+    peer.heal()
+
+
+@pytest.fixture
+def connection(backend: CouchbaseBackend, peer: Peer) -> Iterator[Connection]:
+    with connected(peer) as made:
+        yield made
+
+
+@pytest.fixture
+def key(request: pytest.FixtureRequest) -> str:
+    name: str = request.node.name
+    return name[:200]
+
+
+def test_a_document_carries_its_expiry(backend: CouchbaseBackend, connection: Connection, key: str) -> None:
+    before = time.time()
+    backend.put("results", key, VALUE, MINUTE)
+    document = raw(connection, "results", key)
+    assert document["value"] == {"a": 1}
+    assert before + 60 <= document["expires_at"] <= time.time() + 60
+
+
+def test_an_entry_ends_by_its_own_expiry_before_the_server_drops_it(
+    backend: CouchbaseBackend, peer: Peer, key: str
+) -> None:
+    """The server's clock stands, ours moves on: every method but the server's own must mind."""
+    late = backend_on(peer, now=lambda: time.time() + 61)
+    backend.put("results", key, VALUE, MINUTE)
+    backend.increment("limits", key, 5, MINUTE)
+    try:
+        assert late.get("results", key) is None
+        assert late.get_many("results", [key]) == {}
+        assert late.touch("results", key, MINUTE) is False
+        assert key not in dict(late.scan("results"))
+        assert late.counter("limits", key) == (0, None)
+        assert late.increment("limits", key, 2, MINUTE) == 2
+        assert late.add("results", key, b'{"b": 2}') is True
+    finally:
+        late.close()
+    entry = backend.get("results", key)
+    assert entry is not None
+    assert entry.value == b'{"b": 2}'
+
+
+def test_the_server_forgets_what_has_expired(
+    backend: CouchbaseBackend, connection: Connection, peer: Peer, key: str
+) -> None:
+    backend.put("results", key, VALUE, MINUTE)
+    backend.increment("limits", key, 1, MINUTE)
+    peer.advance(62)
+    try:
+        for namespace in ("results", "limits"):
+            with pytest.raises(Exception, match="DocumentNotFound"):
+                connection.collections[namespace].get(key)
+    finally:
+        peer.advance(-62)
+
+
+def test_an_upsert_whose_answer_was_lost_is_repeated_once(backend: CouchbaseBackend, peer: Peer, key: str) -> None:
+    before = peer.requests(Opcode.SET)
+    peer.fault("drop", opcode=Opcode.SET, count=1)
+    backend.put("limits", key, VALUE)
+    assert peer.requests(Opcode.SET) == before + 2
+    peer.fault("drop", opcode=Opcode.SET, count=2)
+    with pytest.raises(Unavailable, match="in time"):
+        backend.put("limits", key, VALUE)
+    assert peer.requests(Opcode.SET) == before + 4
+
+
+def test_an_increment_whose_answer_was_lost_is_not_repeated(backend: CouchbaseBackend, peer: Peer, key: str) -> None:
+    before = peer.requests(Opcode.INCREMENT)
+    peer.fault("drop", opcode=Opcode.INCREMENT, count=1)
+    with pytest.raises(Unavailable, match="may have taken effect"):
+        backend.increment("limits", key, 1, MINUTE)
+    assert peer.requests(Opcode.INCREMENT) == before + 1
+    assert backend.counter("limits", key)[0] == 1
+
+
+def test_an_add_whose_answer_was_lost_is_not_taken_for_anothers(
+    backend: CouchbaseBackend, peer: Peer, key: str
+) -> None:
+    peer.fault("drop", opcode=Opcode.ADD)
+    with pytest.raises(Unavailable):
+        backend.add("limits", key, VALUE)
+
+
+def test_a_lost_answer_for_one_of_many_keys_is_no_absence(backend: CouchbaseBackend, peer: Peer, key: str) -> None:
+    keys = [f"{key}{n}" for n in range(20)]
+    for one in keys:
+        backend.put("limits", one, VALUE)
+    peer.fault("drop", opcode=Opcode.GET, count=1)
+    with pytest.raises(Unavailable):
+        backend.get_many("limits", keys)
+    assert set(backend.get_many("limits", [*keys, "absent"])) == set(keys)
+
+
+def test_answers_in_two_pieces_are_put_together(backend: CouchbaseBackend, peer: Peer, key: str) -> None:
+    backend.put("results", key, VALUE)
+    peer.fault("split", opcode=Opcode.GET, seconds=0.02, count=1)
+    entry = backend.get("results", key)
+    assert entry is not None
+    assert entry.value == VALUE
+
+
+def test_a_connection_lost_in_the_middle_of_an_answer(backend: CouchbaseBackend, peer: Peer, key: str) -> None:
+    """The SDK reconnects; a read may be asked again by it, and is right or Unavailable."""
+    backend.put("results", key, VALUE)
+    peer.fault("cut", opcode=Opcode.GET, count=1)
+    try:
+        first = backend.get("results", key)
+    except Unavailable:
+        first = None
+    assert first is None or first.value == VALUE
+    assert _patiently(backend, key) == VALUE
+
+
+def _patiently(backend: CouchbaseBackend, key: str) -> bytes | None:
+    """The value once the store answers again."""
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            entry = backend.get("results", key)
+        except Unavailable:
+            if time.monotonic() > deadline:
+                raise
+        else:
+            return entry.value if entry else None
+
+
+@pytest.mark.parametrize(
+    ("status", "message"), [(0x86, "temporary failure"), (0x09, "locked"), (0x82, "Couchbase"), (0x24, "Couchbase")]
+)
+def test_a_servers_refusals_are_outages(
+    backend: CouchbaseBackend, peer: Peer, key: str, status: int, message: str
+) -> None:
+    backend.get("results", key)
+    peer.fault("status", opcode=Opcode.SET, status=status)
+    with pytest.raises(Unavailable, match=message):
+        backend.put("limits", key, VALUE)
+
+
+def test_a_temporary_failure_that_passes_is_not_noticed(backend: CouchbaseBackend, peer: Peer, key: str) -> None:
+    peer.fault("status", opcode=Opcode.SET, status=0x86, count=2)
+    backend.put("limits", key, VALUE)
+    assert backend.get("limits", key) is not None
+
+
+def test_a_document_locked_by_another(backend: CouchbaseBackend, connection: Connection, key: str) -> None:
+    backend.put("results", key, VALUE)
+    connection.collections["results"].get_and_lock(key, timedelta(seconds=15))
+    assert backend.get("results", key) is not None
+    with pytest.raises(Unavailable, match="locked"):
+        backend.put("results", key, VALUE)
+    with pytest.raises(Unavailable, match="locked"):
+        backend.remove("results", key)
+
+
+def test_a_wrong_version_from_the_server_conflicts(backend: CouchbaseBackend, peer: Peer, key: str) -> None:
+    backend.put("results", key, VALUE)
+    peer.fault("wrong_cas", opcode=Opcode.GET, count=1)
+    entry = backend.get("results", key)
+    assert entry is not None
+    with pytest.raises(Conflict):
+        backend.replace("results", key, VALUE, entry.version)
+
+
+def test_a_foreign_document_is_corrupt_and_may_be_overwritten(
+    backend: CouchbaseBackend, connection: Connection, key: str
+) -> None:
+    connection.collections["results"].upsert(key, b'{"other": true}')
+    for read in (backend.get, backend.counter, lambda ns, k: backend.get_many(ns, [k])):
+        with pytest.raises(Corrupt):
+            read("results", key)
+    backend.put("results", key, VALUE)
+    assert backend.get("results", key) is not None
+
+
+def test_a_value_beyond_the_servers_limit_is_refused(peer: Peer, key: str) -> None:
+    with initialised(peer, timeout=timedelta(seconds=5)) as patient, pytest.raises(ValueError, match="20 MiB"):
+        patient.put("limits", key, b'{"a":"' + b"x" * 20 * 1024 * 1024 + b'"}')
+
+
+def test_an_amount_beyond_the_counter_is_refused(backend: CouchbaseBackend, key: str) -> None:
+    with pytest.raises(ValueError, match="at most"):
+        backend.increment("limits", key, 2**31)
+
+
+def test_a_wrong_password(peer: Peer) -> None:
+    backend = backend_on(peer, password="wrong")
+    with pytest.raises(Unavailable, match="refuses the user name or password"):
+        backend.ping()
+    backend.close()
+
+
+def test_a_bucket_that_does_not_exist(peer: Peer) -> None:
+    url = peer.url.replace(BUCKET, "another")
+    backend = backend_on(peer, url=url, connect_timeout=timedelta(seconds=1))
+    with pytest.raises(Unavailable, match="'another'"):
+        backend.ping()
+    backend.close()
+
+
+def test_a_scope_that_was_not_initialised_names_the_remedy_until_it_is(peer: Peer) -> None:
+    backend = backend_on(peer, "new")
+    for call in (backend.ping, lambda: backend.put("results", "k", VALUE), lambda: backend.get_many("results", ["k"])):
+        with pytest.raises(Unavailable, match="run `store init`"):
+            call()
+    backend.init()
+    backend.ping()
+    backend.put("results", "k", VALUE)
+    backend.close()
+
+
+def test_a_missing_collection_names_the_remedy_and_init_makes_only_that(peer: Peer) -> None:
+    with initialised(peer, "partial") as backend:
+        backend.put("keys", "k", VALUE)
+        _rest(peer, "DELETE", "/partial/collections/results")
+        with pytest.raises(Unavailable, match="run `store init`"):
+            backend.ping()
+        backend.init()
+        backend.ping()
+        assert backend.get("keys", "k") is not None
+
+
+def test_init_may_be_repeated_and_makes_one_scope_with_the_four_collections(
+    backend: CouchbaseBackend, peer: Peer
+) -> None:
+    manifest = _rest(peer, "GET").json()
+    backend.init()
+    assert _rest(peer, "GET").json() == manifest
+    collections = {scope["name"]: [one["name"] for one in scope["collections"]] for scope in manifest["scopes"]}
+    assert collections["abstracts"] == ["results", "keys", "jobs", "limits"]
+
+
+def _rest(peer: Peer, method: str, path: str = "") -> requests.Response:
+    url = f"http://127.0.0.1:{peer.ports['mgmt'][0]}/pools/default/buckets/{BUCKET}/scopes{path}"
+    answer = requests.request(method, url, auth=(USER, PASSWORD), timeout=5)
+    answer.raise_for_status()
+    return answer
+
+
+def test_both_nodes_hold_a_part_and_a_moved_part_is_found_again(
+    backend: CouchbaseBackend, peer: Peer, key: str
+) -> None:
+    keys = [f"{key}{n}" for n in range(40)]
+    for one in keys:
+        backend.put("results", one, VALUE)
+    assert {vbucket_of(one.encode()) // 512 for one in keys} == {0, 1}
+    peer.move(0, 1023, 1)
+    try:
+        assert len(backend.get_many("results", keys)) == 40
+        backend.put("results", keys[0], VALUE)
+        with Client(peer.ports["kv"][0]) as client:
+            client.login(USER, PASSWORD, BUCKET)
+            assert client.ask(Opcode.GET, keys[0].encode()).status == 0x07
+    finally:
+        peer.move(0, 511, 0)
+    assert len(backend.get_many("results", keys)) == 40
+
+
+def test_tls_with_an_authority_of_our_own(tmp_path: Path) -> None:
+    made = make_certificates(tmp_path)
+    with Peer("--certificate", str(made.certificate), "--key", str(made.key)) as peer:
+        url = f"couchbases://127.0.0.1:{peer.ports['kv_tls'][0]}/{BUCKET}"
+        with initialised(peer, url=url, ca=made.ca) as backend:
+            backend.put("results", "k", VALUE)
+            assert backend.get("results", "k") is not None
+        stranger = make_certificates(_folder(tmp_path / "other"))
+        assert ssl.create_default_context(cafile=str(stranger.ca)) is not None
+        distrustful = backend_on(peer, url=url, ca=stranger.ca, connect_timeout=timedelta(seconds=0.5))
+        with pytest.raises(Unavailable):
+            distrustful.ping()
+        distrustful.close()
+
+
+def _folder(path: Path) -> Path:
+    path.mkdir()
+    return path
+
+
+def test_a_counters_touch_moves_its_expiry_and_keeps_its_count(backend: CouchbaseBackend, key: str) -> None:
+    backend.increment("limits", key, 3, MINUTE)
+    assert backend.touch("limits", key, timedelta(minutes=10)) is True
+    count, expires = backend.counter("limits", key)
+    assert count == 3
+    assert expires is not None
+    assert expires > time.time() + 500
+    assert backend.increment("limits", key) == 4
+
+
+def test_connections_leave_no_threads_behind(peer: Peer) -> None:
+    with initialised(peer) as backend:
+        backend.ping()
+        before = _threads()
+        for _ in range(5):
+            backend.close()
+            backend.ping()
+        assert _threads() <= before
+
+
+def _threads() -> int:
+    return len(list(Path("/proc/self/task").iterdir()))
+
+
+EXITS = """
+import os, sys
+from datetime import timedelta
+from storage.connect import open_backend
+backend = open_backend(sys.argv[1], username="tester", password="secret")
+backend.ping()
+child = os.fork()
+backend.ping()
+if child:
+    assert os.waitpid(child, 0)[1] == 0
+sys.exit(0)
+"""
+
+
+def test_a_process_and_its_fork_end_with_the_connection_open(backend: CouchbaseBackend, peer: Peer) -> None:
+    """Not closed by anyone: the interpreter's end must close it, and must not wait for threads that are not there."""
+    done = subprocess.run(
+        [sys.executable, "-c", EXITS, f"{peer.url}/abstracts"], cwd=ROOT, timeout=30, capture_output=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
