@@ -17,6 +17,7 @@ from model.errors import TrainingError
 from model.tokens import encode_all
 
 _SORTED_BATCHES = 64  # batches are cut from this many batches' rows at a time, sorted by length
+_SAVE_EVERY = 250  # steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +98,7 @@ class _Run:
             if not np.isfinite(loss):
                 raise TrainingError(f"the loss is {loss} at step {self.done}: lower the learning rate")
             smoothed = loss if smoothed is None else 0.98 * smoothed + 0.02 * loss
-            if self.done % 250 == 0 or self.done == len(batches):
+            if self.done % _SAVE_EVERY == 0 or self.done == len(batches):
                 self._manager.save()
             yield smoothed
 

@@ -32,7 +32,10 @@ def random_tensors(seed: int = 0, prefix: str = "") -> dict[str, np.ndarray]:
         shapes |= {f"{at}output.dense.weight": (HIDDEN, INNER), f"{at}output.dense.bias": (HIDDEN,)}
         for name in ("attention.output.LayerNorm", "output.LayerNorm"):
             shapes |= {f"{at}{name}.weight": (HIDDEN,), f"{at}{name}.bias": (HIDDEN,)}
-    return {prefix + name: random.normal(0, 0.3, shape).astype(np.float32) for name, shape in shapes.items()}
+    return {
+        prefix + name: random.normal(float(name.endswith("LayerNorm.weight")), 0.3, shape).astype(np.float32)
+        for name, shape in shapes.items()
+    }
 
 
 def write_checkpoint(folder: Path, tensors: dict[str, np.ndarray]) -> Path:
