@@ -92,7 +92,7 @@ def test_saved_tensors_give_the_same_model(checkpoint: Path, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
-        ({"encoder.layer.1.output.dense.weight": None}, "missing encoder.layer.1.output.dense.weight"),
+        ({"encoder.layer.1.output.dense.weight": None}, r"missing encoder\.layer\.1\.output\.dense\.weight"),
         (
             {"encoder.layer.2.output.dense.bias": np.zeros(16, np.float32)},
             "left over encoder.layer.2.output.dense.bias",
@@ -134,7 +134,7 @@ def test_a_configuration_that_is_no_plain_bert_is_refused(checkpoint: Path, chan
 def test_a_truncated_weights_file_is_refused(checkpoint: Path) -> None:
     weights = checkpoint / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-100])
-    with pytest.raises(CheckpointError, match="model.safetensors"):
+    with pytest.raises(CheckpointError, match=r"model\.safetensors"):
         Checkpoint(checkpoint).tensors()
 
 

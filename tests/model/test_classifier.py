@@ -98,7 +98,7 @@ def test_a_text_that_waits_past_its_deadline_is_turned_away_and_leaves_its_place
     running = pool.submit(classifier.classify, "stars")
     assert engine.began.acquire(timeout=WAIT)
     for _ in range(3):
-        with pytest.raises(Overloaded, match="busy for 0.05 seconds") as caught:
+        with pytest.raises(Overloaded, match=r"busy for 0\.05 seconds") as caught:
             classifier.classify("proof")
         assert caught.value.retry_after > 0
     engine.may_end.release()

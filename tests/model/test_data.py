@@ -48,7 +48,7 @@ def test_names_the_file_and_line_of_a_bad_row(tmp_path: Path, line: str, fault: 
 def test_a_truncated_archive_is_a_data_error(tmp_path: Path) -> None:
     path = tmp_path / "rows.gz"
     path.write_bytes(gzip.compress(b'{"abstract": "x", "labels": ["cs"]}\n' * 99)[:-9])
-    with pytest.raises(DataError, match="rows.gz"):
+    with pytest.raises(DataError, match=r"rows\.gz"):
         list(read_rows(path))
 
 
