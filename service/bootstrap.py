@@ -79,9 +79,10 @@ class Services:
         """The models that answer, each loaded when it first has to run."""
         from service.models import Models
 
-        return Models(self.registry, self._make_classifier)
+        return Models(self.registry, self.make_classifier)
 
-    def _make_classifier(self, artifact: "Artifact") -> "Classifier":
+    def make_classifier(self, artifact: "Artifact") -> "Classifier":
+        """A classifier of the caller's own, which closes it."""
         from model.classifier import Classifier
 
         return Classifier(

@@ -13,9 +13,10 @@ from service.cli.common import Command, services
 
 ABSTRACT: Final = (
     "On September 14, 2015 at 09:50:45 UTC the two detectors of the Laser Interferometer Gravitational-Wave "
-    "Observatory simultaneously observed a transient gravitational-wave signal. The signal sweeps upwards in frequency from 35 to "
-    "250 Hz with a peak gravitational-wave strain of 1.0e-21. It matches the waveform predicted by general relativity "
-    "for the inspiral and merger of a pair of black holes and the ringdown of the resulting single black hole."
+    "Observatory simultaneously observed a transient gravitational-wave signal. The signal sweeps upwards in frequency "
+    "from 35 to 250 Hz with a peak gravitational-wave strain of 1.0e-21. It matches the waveform predicted by general "
+    "relativity for the inspiral and merger of a pair of black holes and the ringdown of the resulting single black "
+    "hole."
 )
 """From B. P. Abbott et al., Observation of Gravitational Waves from a Binary Black Hole Merger, 2016 (CC BY 3.0)."""
 
