@@ -10,7 +10,7 @@ from typing import Any, NoReturn, Self, TypeVar, cast
 import pybreaker
 
 from storage.base import Backend, Countable, Entry, Scannable
-from storage.errors import Unavailable
+from storage.errors import Conflict, Corrupt, StorageError, Unavailable
 
 T = TypeVar("T")
 
@@ -21,7 +21,7 @@ class GuardedBackend(Backend):
     """The backend itself, until `fail_max` calls in a row have raised Unavailable; then the circuit is open.
 
     While it is open every call raises Unavailable at once, save one call each `reset_timeout` that is let through as a
-    probe; if it succeeds, the circuit is closed again. Conflict, Corrupt and ValueError are answers, not failures.
+    probe; if it succeeds, the circuit is closed again. Conflict and Corrupt are answers, not failures.
     `on_error` is told of every Unavailable of the backend before it is raised, `on_transition` of each change between
     available (True) and not (False), which is also logged once. Both are called with locks held: they must be quick.
 
@@ -50,7 +50,7 @@ class GuardedBackend(Backend):
         self._breaker = pybreaker.CircuitBreaker(
             fail_max=fail_max,
             reset_timeout=reset_timeout.total_seconds(),
-            exclude=[lambda exc: not isinstance(exc, Unavailable)],
+            exclude=[Conflict, Corrupt],
             listeners=[_Transitions(on_transition)],
             throw_new_error_on_trip=False,
         )
@@ -108,8 +108,10 @@ class GuardedBackend(Backend):
             self._count(exc)
             self._report(_fail)
             raise
-        if self._breaker.fail_counter:
-            self._report(_succeed)
+        except StorageError:
+            self._answered()
+            raise
+        self._answered()
         return result
 
     def _probe(self, operation: Callable[[], T]) -> T:
@@ -124,6 +126,10 @@ class GuardedBackend(Backend):
             raise
         finally:
             self._probing.release()
+
+    def _answered(self) -> None:
+        if self._breaker.fail_counter:
+            self._report(_succeed)
 
     def _report(self, outcome: Callable[[], None]) -> None:
         # A call that was under way when the circuit opened says nothing new; let alone is it a probe.

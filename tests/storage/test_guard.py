@@ -3,7 +3,7 @@
 import logging
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from storage.base import Backend, Countable, Entry, Scannable
-from storage.errors import Conflict, Corrupt, Unavailable
+from storage.errors import Conflict, Corrupt, StorageError, Unavailable
 from storage.guard import GuardedBackend
 from storage.memory import MemoryBackend
 from storage.sqlite import SQLiteBackend
@@ -155,12 +155,53 @@ def test_conflict_and_corrupt_are_answers(tmp_path: Path) -> None:
         assert (backend.errors, outage.transitions) == (0, [])
 
 
-def test_an_answer_between_failures_ends_the_row(long_outage: Outage) -> None:
+def test_an_answer_that_is_an_error_ends_the_row_of_failures(long_outage: Outage) -> None:
+    for _ in range(2):
+        long_outage.fail(2)
+        with pytest.raises(Corrupt):
+            long_outage.backend.counter("results", "k")
+    assert long_outage.backend.available
+
+
+def test_a_call_that_never_reached_the_store_does_not(long_outage: Outage) -> None:
     long_outage.fail(2)
     with pytest.raises(ValueError):
         long_outage.backend.get("elsewhere", "k")
-    long_outage.fail(2)
+    long_outage.fail(1)
     assert not long_outage.backend.available
+
+
+def test_a_probe_is_passed_by_any_answer_but_not_by_a_call_that_never_reached_the_store(short_outage: Outage) -> None:
+    backend = short_outage.backend
+    short_outage.fail(3)
+    wait_until(lambda: _outcome(lambda: backend.get("elsewhere", "k")) is ValueError)
+    assert not backend.available
+    wait_until(lambda: _outcome(lambda: backend.counter("results", "k")) is Corrupt)
+    assert backend.available
+
+
+def test_a_late_success_is_no_probe() -> None:
+    entered, leave = threading.Event(), threading.Event()
+
+    class Late(MemoryBackend):
+        def get(self, namespace: str, key: str) -> Entry | None:
+            entered.set()
+            leave.wait(20)
+            return None
+
+        def ping(self) -> None:
+            raise Unavailable
+
+    guarded = GuardedBackend(Late(), fail_max=3, reset_timeout=timedelta(microseconds=1))
+    thread = threading.Thread(target=guarded.get, args=("results", "k"))
+    thread.start()
+    entered.wait(20)
+    for _ in range(3):
+        with pytest.raises(Unavailable):
+            guarded.ping()
+    leave.set()
+    thread.join(20)
+    assert not guarded.available
 
 
 def test_closes_when_a_probe_succeeds(short_outage: Outage, caplog: pytest.LogCaptureFixture) -> None:
@@ -259,6 +300,14 @@ def test_capabilities_are_those_of_the_backend() -> None:
     assert counting.count("results") == 1
     assert isinstance(listing, Scannable)
     assert [key for key, _ in listing.scan("results")] == ["k"]
+
+
+def _outcome(call: Callable[[], object]) -> type[Exception] | None:
+    try:
+        call()
+    except (StorageError, ValueError) as exc:
+        return type(exc)
+    return None
 
 
 def _probe_started(guarded: GuardedBackend, entered: threading.Event) -> bool:

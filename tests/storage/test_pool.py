@@ -102,3 +102,16 @@ def test_no_connection_is_open_across_a_fork() -> None:
     assert numbers.open == set()
     with numbers.pool._changed:
         assert numbers.pool._lent == 0
+
+
+def test_a_fork_that_gave_up_waiting_counts_anew_in_the_child(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool_module, "DRAIN_SECONDS", 0.01)
+    numbers = Numbers()
+    busy = numbers.pool.take()
+    child = os.fork()
+    if child == 0:
+        numbers.pool.give(numbers.pool.take())
+        os._exit(numbers.pool._lent)
+    assert exit_status(child) == 0
+    assert numbers.pool._lent == 1
+    numbers.pool.give(busy)

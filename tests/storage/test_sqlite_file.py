@@ -4,6 +4,7 @@ import os
 import sqlite3
 import stat
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import timedelta
@@ -194,6 +195,18 @@ def test_writers_wait_for_their_timeout_and_readers_not_at_all(path: Path) -> No
             assert entry.value == VALUE
             other.execute("ROLLBACK")
         backend.put("results", "k", b"{}")
+
+
+def test_creation_waits_for_its_timeout_too(path: Path) -> None:
+    patience = timedelta(milliseconds=100)
+    with opened(path, patience) as backend, closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        started = time.monotonic()
+        with pytest.raises(Unavailable, match="locked"):
+            backend.ping()
+        assert time.monotonic() - started >= patience.total_seconds()
+        other.execute("ROLLBACK")
+        backend.ping()
 
 
 def test_write_succeeds_once_the_lock_is_free(path: Path) -> None:
