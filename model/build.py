@@ -17,7 +17,7 @@ Precision = Literal["int8", "float32"]
 
 
 class ServingModule(tf.Module):
-    """The graph that is served: ids [1, length] -> calibrated scores [1, labels]."""
+    """The graph that is served: ids [1, length] -> calibrated scores [1, labels] and pooled features [1, hidden]."""
 
     def __init__(self, model: BertClassifier, calibration: Calibration, activation: str) -> None:
         super().__init__(name="serving")
@@ -28,8 +28,10 @@ class ServingModule(tf.Module):
 
     @tf.function(input_signature=[tf.TensorSpec([1, None], tf.int32, name="ids")])
     def serve(self, ids: tf.Tensor) -> dict[str, tf.Tensor]:
-        """{"scores": [1, labels]}"""
-        return {"scores": self._activation(self._model(ids) * self._scale + self._offset)}
+        """{"scores": [1, labels], "features": [1, hidden]}; other heads can be put on the features."""
+        features = self._model.features(ids)
+        logits = self._model.head(features) * self._scale + self._offset
+        return {"scores": self._activation(logits), "features": features}
 
 
 def convert(module: ServingModule, precision: Precision) -> bytes:

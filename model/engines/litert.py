@@ -12,15 +12,16 @@ from model.errors import EngineError
 
 
 class LiteRTEngine(Engine):
-    """One interpreter over a graph with one dynamic input, ids [1, length], and one output, scores [1, labels]."""
+    """One interpreter over a graph with one dynamic input, ids [1, length], and the output scores [1, labels]."""
 
     def __init__(self, graph: Path, labels: int, threads: int) -> None:
         """EngineError when the graph cannot be loaded or has other inputs and outputs."""
         try:
             self._interpreter: Any = Interpreter(model_path=str(graph), num_threads=threads)
             (self._input,) = (detail["index"] for detail in self._interpreter.get_input_details())
-            (self._output,) = (detail["index"] for detail in self._interpreter.get_output_details())
-        except (ValueError, RuntimeError) as exc:
+            outputs = self._interpreter.get_signature_runner().get_output_details()
+            self._output = outputs["scores"]["index"]
+        except (ValueError, RuntimeError, KeyError) as exc:
             raise EngineError(f"{graph}: {exc}") from exc
         self._labels = labels
         self._length = 0
