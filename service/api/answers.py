@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flask import Response, request
+from werkzeug.datastructures import Headers
 
 from service.classification import NO_DIRECTIVES, Answer, Directives
 from service.records import Record, render
@@ -33,15 +34,19 @@ class ReadyResponse(Response):
     """
 
     def __init__(self, body: bytes, headers: list[tuple[str, str]]) -> None:
-        super().__init__(
-            body,
-            headers=[("Content-Type", "application/json"), ("Content-Length", str(len(body))), *headers],
-        )
-        self._ready = [body]
+        length = ("Content-Length", str(len(body)))
+        super().__init__([body], headers=_OwnHeaders([("Content-Type", "application/json"), length, *headers]))
 
     def get_wsgi_response(self, environ: Any) -> tuple[Any, str, list[tuple[str, str]]]:  # noqa: ARG002
         """Called by the server's side of werkzeug. Not for HEAD: this is no answer to a GET."""
-        return self._ready, self.status, self.headers.to_wsgi_list()
+        return self.response, self.status, self.headers.to_wsgi_list()
+
+
+class _OwnHeaders(Headers):
+    """Headers from pairs that are known to be well formed, taken as they are."""
+
+    def __init__(self, pairs: list[tuple[str, str]]) -> None:
+        self._list = pairs
 
 
 def prediction_response(

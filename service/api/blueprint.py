@@ -127,14 +127,25 @@ def load(schema: Schema, data: Any) -> dict[str, Any]:
 
 def read_body() -> bytes:
     """The request's body, said to be JSON. Raises WrongContentType, MalformedBody if empty, or werkzeug's 413."""
-    content_type = request.environ.get("CONTENT_TYPE", "")
+    environ = request.environ
+    content_type = environ.get("CONTENT_TYPE", "")
     if content_type and content_type != "application/json" and not request.is_json:
         raise WrongContentType("Send the body as Content-Type: application/json.")
-    body = request.get_data(cache=False)
+    body = _read(environ)
     if not body or body.isspace():
         raise MalformedBody('The body is empty. Send a JSON object like {"abstract": "..."}.')
     if not content_type:
         raise WrongContentType("The body has no Content-Type. Send it as Content-Type: application/json.")
+    return body
+
+
+def _read(environ: Mapping[str, Any]) -> bytes:
+    length = environ.get("CONTENT_LENGTH", "")
+    if not length.isdecimal() or not 0 < int(length) <= _SHORT:
+        return request.get_data(cache=False)  # long, chunked or wrong: werkzeug knows the bounds
+    body: bytes = environ["wsgi.input"].read(int(length))
+    if len(body) != int(length):
+        raise MalformedBody("The body is shorter than its Content-Length. Send it whole.")
     return body
 
 

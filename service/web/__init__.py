@@ -60,6 +60,7 @@ def _content(name: str) -> bytes:
 def _file(name: str) -> Response:
     response = Response(_content(name), mimetype=_TYPES[name])
     response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
+    response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Referrer-Policy"] = "no-referrer"
     response.headers["Cache-Control"] = "no-cache"
     return response

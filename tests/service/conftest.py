@@ -58,7 +58,7 @@ class TestServices(Services):
         self.store = FailingBackend()
         self.__dict__["backend"] = self.store.guarded()
 
-    def _make_classifier(self, artifact: Artifact) -> Classifier:
+    def make_classifier(self, artifact: Artifact) -> Classifier:
         return cast(Classifier, self.engine)
 
 
