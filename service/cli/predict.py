@@ -2,7 +2,6 @@
 
 import json
 import lzma
-import os
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -78,7 +77,7 @@ def _run(source: IO[bytes], name: str, answer: Answer, out: IO[bytes]) -> dict[s
     from rich.progress import TextColumn
 
     seen = {"hit": 0, "miss": 0, "problem": 0}
-    size = os.fstat(source.fileno()).st_size or None
+    size = None if name == "-" else Path(name).stat().st_size
     counts = TextColumn("{task.fields[hit]} stored, {task.fields[miss]} computed, {task.fields[problem]} bad")
     with progress_bar(counts, disable=out.isatty()) as progress:
         task = progress.add_task("predicting", total=size, **cast(dict[str, Any], seen))
