@@ -77,7 +77,7 @@ class Classification:
         self._models = models
         self._result_ttl = result_ttl
         self._store_abstracts = store_abstracts
-        self._flights: SingleFlight[tuple[Record, bool, dict[str, float]]] = SingleFlight()
+        self._flights: SingleFlight[Answer] = SingleFlight()
         self._flight_timeout = flight_timeout
         self._l1: TTLCache[str, Record] = TTLCache(l1_size, l1_ttl)
         self._l1_lock = Lock()
@@ -140,22 +140,28 @@ class Classification:
         directives: Directives,
         charge: Callable[[], None],
     ) -> Answer:
-        def work() -> tuple[Record, bool, dict[str, float]]:
+        def work() -> Answer:
+            # Another flight may have landed between this call's look-up and its turn.
+            if not directives.no_cache and (answer := self._fresh(key, directives)) is not None:
+                return answer
             charge()
             return self._run(model, key, abstract, store=not directives.no_store)
 
         if directives.no_cache or directives.no_store:
-            record, stored, timings = work()
-            return Answer(record, "miss", stored, 0.0, timings)
+            return work()
         try:
-            (record, stored, timings), collapsed = self._flights.run(key, work, self._flight_timeout)
+            answer, collapsed = self._flights.run(key, work, self._flight_timeout)
         except TimeoutError as error:
             raise Overloaded(str(error), retry_after=1) from error
-        return Answer(record, "collapsed" if collapsed else "miss", stored, 0.0, timings)
+        return answer._replace(outcome="collapsed") if collapsed else answer
 
-    def _run(
-        self, model: ServedModel, key: str, abstract: str, *, store: bool
-    ) -> tuple[Record, bool, dict[str, float]]:
+    def _fresh(self, key: str, directives: Directives) -> Answer | None:
+        record = self._from_memory(key)
+        if record is None or (directives.max_age is not None and _age(record) > directives.max_age):
+            return None
+        return Answer(record, "hit", True, _age(record), {})
+
+    def _run(self, model: ServedModel, key: str, abstract: str, *, store: bool) -> Answer:
         result = model.classifier.classify(normalise(abstract))
         now = datetime.now(UTC)
         prediction = Prediction(
@@ -170,11 +176,11 @@ class Classification:
         record = make_record(prediction, model.labels, model.threshold)
         timings = {"queue": result.queue_seconds, "model": result.model_seconds}
         if not store:
-            return record, False, timings
+            return Answer(record, "miss", False, 0.0, timings)
         started = time.perf_counter()
         stored = self._store(prediction)
         self._remember(record)
-        return record, stored, {"store": time.perf_counter() - started, **timings}
+        return Answer(record, "miss", stored, 0.0, {"store": time.perf_counter() - started, **timings})
 
     def _store(self, prediction: Prediction) -> bool:
         try:

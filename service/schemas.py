@@ -99,7 +99,7 @@ class PredictionQuery(Schema):
     error_messages = {"unknown": "There is no such parameter. Send threshold or top_k, or nothing."}  # noqa: RUF012
 
     threshold = fields.Float(allow_nan=False, validate=_SHARE)
-    top_k = fields.Integer(strict=True, validate=_COUNT)
+    top_k = fields.Integer(validate=_COUNT)
 
 
 class Category(Schema):

@@ -1,0 +1,67 @@
+"""Probes and metrics."""
+
+import re
+from pathlib import Path
+
+from flask.testing import FlaskClient
+
+from model.artifact import WEIGHTS
+from service.app import create_app
+from tests.service.conftest import ABSTRACT, MakeServices, TestServices
+
+
+def test_livez_touches_nothing(make_services: MakeServices) -> None:
+    services = make_services()
+    client = create_app(services=services).test_client()
+    services.store.down = True
+    calls = services.store.calls
+    response = client.get("/livez")
+    assert (response.status_code, response.get_json()) == (200, {"state": "live"})
+    assert services.store.calls == calls
+
+
+def test_ready_with_store_and_model(client: FlaskClient) -> None:
+    response = client.get("/readyz")
+    assert response.status_code == 200
+    assert response.get_json()["state"] == "ready"
+    assert response.get_json()["store"] == "up"
+    assert response.get_json()["models"]["arxiv-mini"] == "ready"
+
+
+def test_degraded_without_the_store(client: FlaskClient, services: TestServices) -> None:
+    services.store.down = True
+    response = client.get("/readyz")
+    assert (response.status_code, response.get_json()["state"]) == (200, "degraded")
+    services.store.down = False
+    assert client.get("/readyz").get_json()["state"] == "ready"
+
+
+def test_not_ready_without_a_model(client: FlaskClient, model_dir: Path) -> None:
+    (model_dir / "arxiv-mini" / WEIGHTS).write_bytes(b"altered")
+    response = client.get("/readyz")
+    assert response.status_code == 503
+    assert response.content_type == "application/problem+json"
+    assert response.get_json()["models"]["arxiv-mini"] == "damaged"
+
+
+def metric(client: FlaskClient, name: str) -> float:
+    found = re.search(rf"^{re.escape(name)} (\S+)$", client.get("/metrics").text, re.MULTILINE)
+    assert found, name
+    return float(found[1])
+
+
+def test_metrics_count_requests_answers_and_the_store(client: FlaskClient, services: TestServices) -> None:
+    for _ in range(3):
+        client.post("/api/predict/", json={"abstract": ABSTRACT})
+    client.get("/nope")
+    assert metric(client, 'abstracts_requests_total{method="POST",route="/api/predict/",status="200"}') == 3
+    assert metric(client, 'abstracts_requests_total{method="GET",route="",status="404"}') == 1
+    assert metric(client, 'abstracts_answers_total{outcome="hit"}') == 2
+    assert metric(client, 'abstracts_answers_total{outcome="miss"}') == 1
+    assert metric(client, "abstracts_model_seconds_count") == 1
+    assert metric(client, "abstracts_store_available") == 1
+    services.store.down = True
+    for _ in range(3):
+        client.get("/readyz")
+    assert metric(client, "abstracts_store_errors_total") == 3
+    assert metric(client, "abstracts_store_available") == 0

@@ -1,0 +1,46 @@
+"""GET /api/models: what there is, and why something is not ready."""
+
+from pathlib import Path
+
+from flask.testing import FlaskClient
+
+from model.artifact import WEIGHTS
+from tests.service.conftest import LABELS, THRESHOLD, write_artifact
+
+
+def test_the_default_and_what_can_be_installed_are_listed(client: FlaskClient) -> None:
+    body = client.get("/api/models").get_json()
+    states = {model["name"]: model["state"] for model in body["models"]}
+    assert body["default"] == "arxiv-mini"
+    assert states["arxiv-mini"] == "ready"
+    assert {states[name] for name in ("scibert-multi", "scibert-single", "bert-multi", "bert-single")} == {
+        "not installed"
+    }
+
+
+def test_a_ready_model_tells_how_it_answers(client: FlaskClient) -> None:
+    body = client.get("/api/models/arxiv-mini").get_json()
+    assert body["labels"] == list(LABELS)
+    assert body["threshold"] == THRESHOLD
+    assert body["digest"].startswith("sha256:")
+    assert body["default"] is True
+    assert "remedy" not in body
+
+
+def test_one_that_is_not_installed_tells_what_installs_it(client: FlaskClient) -> None:
+    body = client.get("/api/models/scibert-multi").get_json()
+    assert body["state"] == "not installed"
+    assert "flask --app wsgi model" in body["remedy"]
+
+
+def test_one_that_is_untrained_or_damaged_is_told_apart(client: FlaskClient, model_dir: Path) -> None:
+    write_artifact(model_dir, "raw", trained=False)
+    (write_artifact(model_dir, "broken") / WEIGHTS).write_bytes(b"altered")
+    states = {name: client.get(f"/api/models/{name}").get_json()["state"] for name in ("raw", "broken")}
+    assert states == {"raw": "untrained", "broken": "damaged"}
+
+
+def test_an_unknown_one_is_not_found(client: FlaskClient) -> None:
+    response = client.get("/api/models/nonsense")
+    assert response.status_code == 404
+    assert "arxiv-mini" in response.get_json()["detail"]
