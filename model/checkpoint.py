@@ -2,15 +2,26 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from model.errors import CheckpointError
+from model.formats.google import ckpt_files, find_ckpt, read_ckpt
+from model.formats.pytorch import read_pytorch
 
 Array = np.ndarray[Any, np.dtype[np.float32]]
+
+CONFIGS = ("config.json", "bert_config.json")
+
+_FIRST = "embeddings.word_embeddings.weight"
+
+# Checkpoints that were first made with TensorFlow still call a layer norm's parameters by its names for them.
+_HISTORIC = re.compile(r"(?<=\.LayerNorm\.)(?:gamma|beta)$")
+_TODAY = {"gamma": "weight", "beta": "bias"}
 
 # Buffers and the heads of pretraining tasks, which no classifier reads.
 _NOT_PARAMETERS = ("embeddings.position_ids", "cls.predictions.", "cls.seq_relationship.")
@@ -23,8 +34,8 @@ class Tensors:
     """
 
     def __init__(self, tensors: Mapping[str, Array]) -> None:
-        self._left = dict(tensors)
-        self._all = frozenset(tensors)
+        self._left = {_HISTORIC.sub(lambda m: _TODAY[m[0]], name): value for name, value in tensors.items()}
+        self._all = frozenset(self._left)
         self._faults: list[str] = []
 
     def take(self, name: str, shape: tuple[int, ...]) -> Array:
@@ -59,36 +70,61 @@ class Tensors:
     def __contains__(self, name: str) -> bool:
         return name in self._all
 
-
-class Checkpoint:
-    """A folder with config.json, vocab.txt or tokenizer.json, and model.safetensors."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.config = _read_json(path / "config.json")
-        self.weights = path / "model.safetensors"
-        if not self.weights.is_file():
-            raise CheckpointError(f"{path}: no model.safetensors")
-
-    def tensors(self) -> Tensors:
-        """All tensors, read into memory."""
-        from safetensors import SafetensorError
-        from safetensors.numpy import load_file
-
-        try:
-            return Tensors(load_file(self.weights))
-        except (SafetensorError, OSError) as exc:
-            raise CheckpointError(f"{self.weights}: {exc}") from exc
+    def __len__(self) -> int:
+        return len(self._all)
 
     @property
     def prefix(self) -> str:
-        """What precedes the encoder's tensor names: `bert.` in a fine-tuned classifier, nothing in a bare encoder."""
-        return "bert." if any(a.startswith("BertFor") for a in self.config.get("architectures", [])) else ""
+        """What precedes the encoder's names: `bert.` where there is or was a head on it, nothing in a bare encoder."""
+        return "bert." if f"bert.{_FIRST}" in self._all else ""
+
+
+class Checkpoint:
+    """A folder with config.json (or bert_config.json), vocab.txt or tokenizer.json, and weights in one of three forms.
+
+    Taken is the first of: model.safetensors, pytorch_model.bin, a TensorFlow checkpoint (*.ckpt.index).
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.config = _read_json(next((path / n for n in CONFIGS if (path / n).is_file()), path / CONFIGS[0]))
+        self.weights, self._read = _find_weights(path)
+
+    def tensors(self) -> Tensors:
+        """All tensors, read into memory."""
+        return Tensors(self._read())
 
     def digest(self) -> str:
-        """`sha256:` and the hexadecimal SHA-256 of the weights file."""
-        with self.weights.open("rb") as file:
-            return "sha256:" + hashlib.file_digest(file, "sha256").hexdigest()
+        """`sha256:` and the hexadecimal SHA-256 of the weights file; of several, over them one after the other."""
+        state = hashlib.sha256()
+        for path in self.weights:
+            with path.open("rb") as file:
+                while block := file.read(1 << 20):
+                    state.update(block)
+        return f"sha256:{state.hexdigest()}"
+
+
+def _find_weights(folder: Path) -> tuple[list[Path], Callable[[], dict[str, Array]]]:
+    """The files that hold the weights, and what reads them."""
+    if (path := folder / "model.safetensors").is_file():
+        return [path], lambda: _read_safetensors(path)
+    if (binary := folder / "pytorch_model.bin").is_file():
+        return [binary], lambda: read_pytorch(binary)
+    if (prefix := find_ckpt(folder)) is not None:
+        return ckpt_files(prefix), lambda: read_ckpt(prefix)
+    raise CheckpointError(f"{folder}: no model.safetensors, pytorch_model.bin or *.ckpt.index")
+
+
+def _read_safetensors(path: Path) -> dict[str, Array]:
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as exc:
+        raise CheckpointError(f"{path}: {exc}") from exc
+    except KeyError as exc:
+        raise CheckpointError(f"{path}: elements of type {exc} are not supported") from exc
 
 
 def _read_json(path: Path) -> dict[str, Any]:

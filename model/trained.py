@@ -61,7 +61,8 @@ def trained_classifier(checkpoint: Checkpoint, pooling: Pooling, labels: int) ->
 def _classifier(
     checkpoint: Checkpoint, pooling: Pooling, compute: tf.DType, head: Dense | None, labels: int
 ) -> BertClassifier:
-    tensors, prefix = checkpoint.tensors(), checkpoint.prefix
+    tensors = checkpoint.tensors()
+    prefix = tensors.prefix
     config = BertConfig.from_json(checkpoint.config)
     encoder = Encoder(config, tensors, prefix, compute)
     hidden = config.hidden_size
