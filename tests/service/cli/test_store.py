@@ -135,16 +135,15 @@ def test_export_through_a_pipe(run: Run, filled: CommandServices, other: Command
         '{"key": {}}',
         '{"key": 1}',
         '{"prediction": {"id": "short"}}',
-        '{"prediction": {"id": "%s", "model": "m", "digest": "d", "scores": [NaN], "created_at": "2026-01-01T00:00Z"}}'
-        % IDS[0],
-        '{"prediction": {"id": "%s"}, "key": {}}' % IDS[0],
-        '{"job": {"id": "%s"}}' % IDS[0],
+        '{"prediction": {"id": "ID", "model": "m", "digest": "d", "scores": [NaN], "created_at": "2026-01-01T00:00Z"}}',
+        '{"prediction": {"id": "ID"}, "key": {}}',
+        '{"job": {"id": "ID"}}',
     ],
 )
 def test_a_bad_line_is_named_and_nothing_is_written(
     run: Run, filled: CommandServices, other: CommandServices, line: str
 ) -> None:
-    lines = run("store", "export", "-").stdout + line + "\n"
+    lines = run("store", "export", "-").stdout + line.replace("ID", IDS[0]) + "\n"
     message = failed(run("store", "import", "-", input=lines, over=other))
     assert "line 3 " in message
     assert "Nothing was imported" in message

@@ -1,0 +1,43 @@
+"""`config`: what is set, and whether the service could run with it."""
+
+from collections.abc import Callable
+from typing import Any
+
+from tests.service.cli.conftest import CommandServices, Run, failed, parsed
+
+
+def test_show_masks_secrets(run: Run, variables: dict[str, str]) -> None:
+    over = CommandServices(variables | {"ABSTRACTS_STORE_PASSWORD": "hunter2"})
+    shown = parsed(run("config", "show", "--json", over=over))
+    assert shown["ABSTRACTS_PORT"] == "8000"
+    assert shown["ABSTRACTS_STORE_PASSWORD"] == "********"
+    table = run("config", "show", over=over).stdout
+    assert "ABSTRACTS_STORE_PASSWORD" in table
+    assert "hunter2" not in table
+
+
+def test_check_finds_nothing_wrong(run: Run) -> None:
+    assert run("config", "check").exit_code == 0
+
+
+def test_check_names_store_and_model_in_one_message(run: Run, variables: dict[str, str], tmp_path: Any) -> None:
+    (tmp_path / "file").touch()
+    store = {"ABSTRACTS_STORE_URL": f"sqlite:///{tmp_path}/file/x.sqlite"}
+    over = CommandServices(variables | store | {"ABSTRACTS_DEFAULT_MODEL": "scibert-multi"})
+    result = run("config", "check", over=over)
+    assert result.exit_code == 1
+    assert "does not answer" in result.stderr
+    assert "scibert-multi is not ready" in result.stderr
+
+
+def test_check_knows_models_that_do_not_exist(run: Run, variables: dict[str, str]) -> None:
+    over = CommandServices(variables | {"ABSTRACTS_DEFAULT_MODEL": "nosuch"})
+    assert "arxiv-mini" in failed(run("config", "check", over=over))
+
+
+def test_wrong_settings_end_every_command_with_all_faults(flask: Callable[..., Any]) -> None:
+    process = flask("config", "check", ABSTRACTS_PORT="no", ABSTRACTS_LIMIT_KEY="many", ABSTRACTS_NOSUCH="1")
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert all(name in err for name in ("ABSTRACTS_PORT", "ABSTRACTS_LIMIT_KEY", "ABSTRACTS_NOSUCH"))
+    assert "Traceback" not in err

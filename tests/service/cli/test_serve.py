@@ -1,0 +1,83 @@
+"""`serve`: the real server in a process of its own."""
+
+import json
+import shlex
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import requests
+
+from service.cli.serve import ABSTRACT
+
+Flask = Callable[..., Any]
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        number: int = free.getsockname()[1]
+    return number
+
+
+@contextmanager
+def serving(flask: Flask, port: int, *options: str) -> Iterator[list[str]]:
+    """A server that answers; the lines that it printed before."""
+    process = flask("serve", *options, ABSTRACTS_PORT=str(port))
+    try:
+        lines = []
+        while "Started worker" not in (line := process.stderr.readline()):
+            assert line, "".join(lines)
+            lines.append(line)
+        yield lines
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == 0, err
+        assert "Traceback" not in err
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def curl(lines: list[str]) -> list[str]:
+    """The printed command, in words."""
+    text = "".join(lines)
+    return shlex.split(text[text.index("curl ") :].split("\n\n")[0])
+
+
+def test_the_printed_line_works_and_the_key_is_made_once(flask: Flask, port: int) -> None:
+    with serving(flask, port, "--first-key") as lines:
+        _, address, _, authorization, _, content_type, _, body = curl(lines)
+        assert address == f"http://127.0.0.1:{port}/api/predict/"
+        assert json.loads(body) == {"abstract": ABSTRACT}
+        headers = dict(header.split(": ", 1) for header in (authorization, content_type))
+        # The model of this test has no graph: the answer shows that the key and the abstract were taken.
+        answer = requests.post(address, data=body, headers=headers, timeout=30)
+        assert answer.status_code == 500
+        assert answer.json()["type"] == "/problems/engine-failed"
+    with serving(flask, port, "--first-key") as lines:
+        assert "Bearer $KEY" in curl(lines)[3]
+        assert "KEY=$(" in "".join(lines)
+        assert "abs_" not in "".join(lines)
+
+
+def test_without_first_key_none_is_made(flask: Flask, port: int) -> None:
+    with serving(flask, port) as lines:
+        assert "Bearer $KEY" in curl(lines)[3]
+        refused = requests.post(f"http://127.0.0.1:{port}/api/predict/", json={"abstract": ABSTRACT}, timeout=30)
+        assert refused.status_code == 401
+    out, _ = flask("keys", "list", "--json").communicate(timeout=60)
+    assert json.loads(out) == []
+
+
+def test_an_address_in_use_is_one_line(flask: Flask) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        process = flask("serve", ABSTRACTS_PORT=str(taken.getsockname()[1]))
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert err.startswith("Error: cannot listen on 127.0.0.1:")
+    assert "Traceback" not in err
