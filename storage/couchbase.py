@@ -5,6 +5,7 @@ lists and counts is an index of keys that the backend keeps itself (storage.couc
 """
 
 import contextlib
+import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
@@ -55,12 +56,14 @@ from storage.couchbase_documents import (
     server_expiry,
 )
 from storage.couchbase_errors import outdated, translate
-from storage.couchbase_index import SHARDS, KeyIndex, read_segments
+from storage.couchbase_index import SHARDS, SHARDS_AT_ONCE, KeyIndex, Segment, read_shards
 from storage.couchbase_link import Link
 from storage.couchbase_url import CouchbaseUrl
 from storage.errors import Corrupt, Unavailable
 
 R = TypeVar("R")
+
+logger = logging.getLogger(__name__)
 
 BATCH: Final = 256
 """How many documents are asked for at once."""
@@ -229,7 +232,7 @@ class CouchbaseBackend(Backend, Countable, Scannable, Initialisable):
         return sum(1 for _ in self._live(namespace, ""))
 
     def scan(self, namespace: str, prefix: str = "") -> Iterator[tuple[str, Entry]]:
-        """As Scannable; a document that cannot be read is Corrupt. ValueError for `limits`, which has no index."""
+        """As Scannable; what cannot be read is left out and logged. ValueError for `limits`, which has no index."""
         for key, content, version in self._live(namespace, prefix):
             if content.value is not None:
                 yield key, Entry(content.value, version)
@@ -239,19 +242,23 @@ class CouchbaseBackend(Backend, Countable, Scannable, Initialisable):
         check_namespace(namespace)
         if namespace not in SHARDS:
             raise ValueError(f"{namespace} is not listed on Couchbase")
-        for shard in range(SHARDS[namespace]):
-            segments = self._on(namespace, partial(read_segments, shard=shard))
-            keys = {key: None for segment in segments for key in segment.keys if key.startswith(prefix)}
-            present: set[str] = set()
-            for batch in _batches(list(keys)):
-                found = self._fetch(namespace, batch)
-                present.update(found)
-                for key, (document, version) in found.items():
-                    content = decode(document)
-                    if not content.over(self._now()):
-                        yield key, content, version
-            if not prefix and segments:
-                self._on(namespace, partial(self._index.compact, segments=segments, present=present))
+        for start in range(0, SHARDS[namespace], SHARDS_AT_ONCE):
+            shards = range(start, min(start + SHARDS_AT_ONCE, SHARDS[namespace]))
+            for segments in self._on(namespace, partial(read_shards, shards=shards)):
+                yield from self._live_of(namespace, prefix, segments)
+
+    def _live_of(self, namespace: str, prefix: str, segments: list[Segment]) -> Iterator[tuple[str, Content, int]]:
+        keys = {key: None for segment in segments for key in segment.keys if key.startswith(prefix)}
+        present: set[str] = set()
+        for batch in _batches(list(keys)):
+            found = self._fetch(namespace, batch)
+            present.update(found)
+            for key, (document, version) in found.items():
+                content = _readable(namespace, key, document)
+                if content is not None and not content.over(self._now()):
+                    yield key, content, version
+        if segments and not prefix:
+            self._on(namespace, partial(self._index.compact, segments=segments, present=present))
 
     def _fetch(self, namespace: str, keys: Sequence[str]) -> dict[str, tuple[bytes, int]]:
         """Documents and versions of the keys that are present, expired or not."""
@@ -313,6 +320,14 @@ class CouchbaseBackend(Backend, Countable, Scannable, Initialisable):
             if outdated(exc):
                 self._link.close()
             raise translate(exc) from exc
+
+
+def _readable(namespace: str, key: str, document: bytes) -> Content | None:
+    try:
+        return decode(document)
+    except Corrupt as exc:
+        logger.warning("%s/%s is left out of the listing: %s", namespace, key, exc)
+        return None
 
 
 def _expiry(ttl: timedelta | None) -> dict[str, timedelta]:

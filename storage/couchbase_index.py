@@ -10,10 +10,11 @@ A line is the time in hexadecimal, a colon, the key and a NUL.
 """
 
 import contextlib
+import itertools
 import logging
 import random
 import zlib
-from collections.abc import Callable, Set
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -24,7 +25,7 @@ from couchbase.exceptions import (  # type: ignore[import-untyped]
     DocumentExistsException,
     DocumentNotFoundException,
 )
-from couchbase.options import GetOptions, InsertOptions, ReplaceOptions  # type: ignore[import-untyped]
+from couchbase.options import GetMultiOptions, GetOptions, InsertOptions, ReplaceOptions  # type: ignore[import-untyped]
 from couchbase.transcoder import RawBinaryTranscoder  # type: ignore[import-untyped]
 
 from storage.couchbase_documents import RESERVED
@@ -37,8 +38,9 @@ SHARDS: Final = {"results": 256, "keys": 16, "jobs": 64}
 """The namespaces that are listed, and into how many parts; a changed number would lose what is listed."""
 
 GRACE: Final = 3600.0
-MAX_SEGMENT: Final = 1024 * 1024
-"""Bytes beyond which a segment takes no more lines; every append costs the server a copy of it."""
+SHARDS_AT_ONCE: Final = 16
+MAX_SEGMENT: Final = 256 * 1024
+"""Bytes beyond which a segment takes no more lines: every append costs the server a copy, every read the whole."""
 
 SIZE_CHECKS: Final = 128
 """One append in so many looks at the size of its segment."""
@@ -109,16 +111,32 @@ class KeyIndex:
             self._current[namespace, shard] = segment + 1
 
 
-def read_segments(collection: Any, shard: int) -> list[Segment]:
-    """What a shard holds, segment by segment; an unreadable line is as good as absent."""
-    found: list[Segment] = []
-    while True:
-        name = _name(shard, len(found))
+def read_shards(collection: Any, shards: Sequence[int]) -> list[list[Segment]]:
+    """What each of these shards holds, segment by segment; an unreadable line is as good as absent."""
+    answer = collection.get_multi(
+        [_name(shard, 0) for shard in shards], GetMultiOptions(return_exceptions=True, transcoder=_BINARY)
+    )
+    read = []
+    for shard in shards:
+        name = _name(shard, 0)
+        if name in answer.results:
+            first = answer.results[name]
+            read.append([_parse(name, first.cas, first.value), *_following(collection, shard)])
+        elif isinstance(answer.exceptions[name], DocumentNotFoundException):
+            read.append([])
+        else:
+            raise answer.exceptions[name]
+    return read
+
+
+def _following(collection: Any, shard: int) -> Iterator[Segment]:
+    for number in itertools.count(1):
+        name = _name(shard, number)
         try:
             content, cas = _bytes(collection, name)
         except DocumentNotFoundException:
-            return found
-        found.append(_parse(name, cas, content))
+            return
+        yield _parse(name, cas, content)
 
 
 def _name(shard: int, segment: int) -> str:

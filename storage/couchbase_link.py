@@ -1,7 +1,8 @@
 """The one connection of a process to a cluster: made by the first call, shared by all threads, never open over a fork.
 
-The SDK's threads do not survive a fork, and whatever touches their connection in the child, even the interpreter's
-end, waits for them for ever. So the connection is closed before a fork, and either side makes its own when needed.
+The SDK's threads do not survive a fork, and whatever touches their connection in the child, if only to free it, waits
+for them for ever. So the connection is closed before a fork, and either side makes its own when needed. Nothing may
+keep the closed object alive into the child either: errors lose the frames that they came through here.
 """
 
 import atexit
@@ -29,6 +30,7 @@ class Closable(Protocol):
 
 C = TypeVar("C", bound=Closable)
 R = TypeVar("R")
+E = TypeVar("E", bound=BaseException)
 
 _links: "weakref.WeakSet[Link[Closable]]" = weakref.WeakSet()
 
@@ -48,7 +50,10 @@ class Link(Generic[C]):
         connection = self._enter()
         try:
             return work(connection)
+        except Exception as exc:  # noqa: BLE001 (raised again)
+            raise _frameless(exc) from exc.__cause__
         finally:
+            del connection
             self._leave()
 
     def close(self) -> None:
@@ -77,7 +82,7 @@ class Link(Generic[C]):
         try:
             made = self._connect()
         except BaseException as exc:
-            self._connected(None, exc)
+            self._connected(None, _frameless(exc))
             raise
         self._connected(made, None)
         return made
@@ -130,6 +135,17 @@ class Link(Generic[C]):
 
     def _after_fork_in_child(self) -> None:
         self._reset()
+
+
+def _frameless(exc: E) -> E:
+    """The same error without the frames of its traceback and of the errors behind it."""
+    behind: list[BaseException | None] = [exc]
+    while behind:
+        one = behind.pop()
+        if one is not None:
+            one.__traceback__ = None
+            behind += (one.__cause__, one.__context__)
+    return exc
 
 
 @functools.cache

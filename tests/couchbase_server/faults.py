@@ -1,5 +1,6 @@
 """Faults that a test orders: each rule applies to the next `count` matching requests, or for ever."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,7 +49,7 @@ class Faults:
     def for_connection(self, node: int) -> Fault | None:
         return self._take(lambda rule: rule.kind == "refuse", node)
 
-    def _take(self, applies: Any, node: int) -> Fault | None:
+    def _take(self, applies: Callable[[Fault], bool], node: int) -> Fault | None:
         for rule in self._rules:
             if applies(rule) and rule.node in (None, node):
                 if rule.count is not None:

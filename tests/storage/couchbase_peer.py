@@ -13,8 +13,12 @@ from storage.couchbase_cluster import Connection, Settings
 from storage.couchbase_url import CouchbaseUrl
 from tests.couchbase_server.launch import PASSWORD, USER, Peer
 
-TIMEOUT = timedelta(milliseconds=250)
-CONNECT_TIMEOUT = timedelta(seconds=2)
+TIMEOUT = timedelta(seconds=5)
+CONNECT_TIMEOUT = timedelta(seconds=10)
+"""Generous, for calls that succeed: a busy machine is no outage."""
+
+HASTY = timedelta(milliseconds=500)
+"""For calls that are to fail."""
 
 
 def backend_on(

@@ -1,10 +1,12 @@
 """What is particular to Couchbase: stored forms, clocks, repeated writes, errors, topology, TLS."""
 
+import gc
+import os
 import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,12 +15,13 @@ import requests
 
 from storage.couchbase import CouchbaseBackend
 from storage.couchbase_cluster import Connection
-from storage.errors import Conflict, Corrupt, Unavailable
+from storage.errors import Conflict, Corrupt, StorageError, Unavailable
+from tests.contracts.backend_wait import exit_status
 from tests.couchbase_server.certificates import make_certificates
 from tests.couchbase_server.client import Client, vbucket_of
 from tests.couchbase_server.launch import BUCKET, PASSWORD, ROOT, USER, Peer
 from tests.couchbase_server.wire import Opcode
-from tests.storage.couchbase_peer import backend_on, connected, initialised, raw
+from tests.storage.couchbase_peer import HASTY, backend_on, connected, initialised, raw
 
 MINUTE = timedelta(minutes=1)
 VALUE = b'{"a": 1}'
@@ -35,6 +38,15 @@ def backend(peer: Peer) -> Iterator[CouchbaseBackend]:
     with initialised(peer) as made:
         yield made
     peer.heal()
+
+
+@pytest.fixture
+def hasty(backend: CouchbaseBackend, peer: Peer) -> Iterator[CouchbaseBackend]:
+    """The same store for calls that are to fail, which they do soon."""
+    made = backend_on(peer, timeout=HASTY)
+    made.ping()
+    yield made
+    made.close()
 
 
 @pytest.fixture
@@ -93,42 +105,40 @@ def test_the_server_forgets_what_has_expired(
         peer.advance(-62)
 
 
-def test_an_upsert_whose_answer_was_lost_is_repeated_once(backend: CouchbaseBackend, peer: Peer, key: str) -> None:
+def test_an_upsert_whose_answer_was_lost_is_repeated_once(hasty: CouchbaseBackend, peer: Peer, key: str) -> None:
     before = peer.requests(Opcode.SET)
     peer.fault("drop", opcode=Opcode.SET, count=1)
-    backend.put("limits", key, VALUE)
+    hasty.put("limits", key, VALUE)
     assert peer.requests(Opcode.SET) == before + 2
     peer.fault("drop", opcode=Opcode.SET, count=2)
     with pytest.raises(Unavailable, match="in time"):
-        backend.put("limits", key, VALUE)
+        hasty.put("limits", key, VALUE)
     assert peer.requests(Opcode.SET) == before + 4
 
 
-def test_an_increment_whose_answer_was_lost_is_not_repeated(backend: CouchbaseBackend, peer: Peer, key: str) -> None:
+def test_an_increment_whose_answer_was_lost_is_not_repeated(hasty: CouchbaseBackend, peer: Peer, key: str) -> None:
     before = peer.requests(Opcode.INCREMENT)
     peer.fault("drop", opcode=Opcode.INCREMENT, count=1)
     with pytest.raises(Unavailable, match="may have taken effect"):
-        backend.increment("limits", key, 1, MINUTE)
+        hasty.increment("limits", key, 1, MINUTE)
     assert peer.requests(Opcode.INCREMENT) == before + 1
-    assert backend.counter("limits", key)[0] == 1
+    assert hasty.counter("limits", key)[0] == 1
 
 
-def test_an_add_whose_answer_was_lost_is_not_taken_for_anothers(
-    backend: CouchbaseBackend, peer: Peer, key: str
-) -> None:
+def test_an_add_whose_answer_was_lost_is_not_taken_for_anothers(hasty: CouchbaseBackend, peer: Peer, key: str) -> None:
     peer.fault("drop", opcode=Opcode.ADD)
     with pytest.raises(Unavailable):
-        backend.add("limits", key, VALUE)
+        hasty.add("limits", key, VALUE)
 
 
-def test_a_lost_answer_for_one_of_many_keys_is_no_absence(backend: CouchbaseBackend, peer: Peer, key: str) -> None:
+def test_a_lost_answer_for_one_of_many_keys_is_no_absence(hasty: CouchbaseBackend, peer: Peer, key: str) -> None:
     keys = [f"{key}{n}" for n in range(20)]
     for one in keys:
-        backend.put("limits", one, VALUE)
+        hasty.put("limits", one, VALUE)
     peer.fault("drop", opcode=Opcode.GET, count=1)
     with pytest.raises(Unavailable):
-        backend.get_many("limits", keys)
-    assert set(backend.get_many("limits", [*keys, "absent"])) == set(keys)
+        hasty.get_many("limits", keys)
+    assert set(hasty.get_many("limits", [*keys, "absent"])) == set(keys)
 
 
 def test_answers_in_two_pieces_are_put_together(backend: CouchbaseBackend, peer: Peer, key: str) -> None:
@@ -168,12 +178,12 @@ def _patiently(backend: CouchbaseBackend, key: str) -> bytes | None:
     ("status", "message"), [(0x86, "temporary failure"), (0x09, "locked"), (0x82, "Couchbase"), (0x24, "Couchbase")]
 )
 def test_a_servers_refusals_are_outages(
-    backend: CouchbaseBackend, peer: Peer, key: str, status: int, message: str
+    hasty: CouchbaseBackend, peer: Peer, key: str, status: int, message: str
 ) -> None:
-    backend.get("results", key)
+    hasty.get("results", key)
     peer.fault("status", opcode=Opcode.SET, status=status)
     with pytest.raises(Unavailable, match=message):
-        backend.put("limits", key, VALUE)
+        hasty.put("limits", key, VALUE)
 
 
 def test_a_temporary_failure_that_passes_is_not_noticed(backend: CouchbaseBackend, peer: Peer, key: str) -> None:
@@ -182,14 +192,14 @@ def test_a_temporary_failure_that_passes_is_not_noticed(backend: CouchbaseBacken
     assert backend.get("limits", key) is not None
 
 
-def test_a_document_locked_by_another(backend: CouchbaseBackend, connection: Connection, key: str) -> None:
-    backend.put("results", key, VALUE)
+def test_a_document_locked_by_another(hasty: CouchbaseBackend, connection: Connection, key: str) -> None:
+    hasty.put("results", key, VALUE)
     connection.collections["results"].get_and_lock(key, timedelta(seconds=15))
-    assert backend.get("results", key) is not None
+    assert hasty.get("results", key) is not None
     with pytest.raises(Unavailable, match="locked"):
-        backend.put("results", key, VALUE)
+        hasty.put("results", key, VALUE)
     with pytest.raises(Unavailable, match="locked"):
-        backend.remove("results", key)
+        hasty.remove("results", key)
 
 
 def test_a_wrong_version_from_the_server_conflicts(backend: CouchbaseBackend, peer: Peer, key: str) -> None:
@@ -212,8 +222,18 @@ def test_a_foreign_document_is_corrupt_and_may_be_overwritten(
     assert backend.get("results", key) is not None
 
 
+def test_a_foreign_document_does_not_end_a_listing(
+    backend: CouchbaseBackend, connection: Connection, key: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    backend.put("keys", key, VALUE)
+    backend.put("keys", f"{key}2", VALUE)
+    connection.collections["keys"].upsert(key, b'{"other": true}')
+    assert [name for name, _ in backend.scan("keys", key)] == [f"{key}2"]
+    assert f"keys/{key} is left out" in caplog.text
+
+
 def test_a_value_beyond_the_servers_limit_is_refused(peer: Peer, key: str) -> None:
-    with initialised(peer, timeout=timedelta(seconds=5)) as patient, pytest.raises(ValueError, match="20 MiB"):
+    with initialised(peer) as patient, pytest.raises(ValueError, match="20 MiB"):
         patient.put("limits", key, b'{"a":"' + b"x" * 20 * 1024 * 1024 + b'"}')
 
 
@@ -238,7 +258,7 @@ def test_a_bucket_that_does_not_exist(peer: Peer) -> None:
 
 
 def test_a_scope_that_was_not_initialised_names_the_remedy_until_it_is(peer: Peer) -> None:
-    backend = backend_on(peer, "new")
+    backend = backend_on(peer, "new", timeout=HASTY)
     for call in (backend.ping, lambda: backend.put("results", "k", VALUE), lambda: backend.get_many("results", ["k"])):
         with pytest.raises(Unavailable, match="run `store init`"):
             call()
@@ -249,7 +269,7 @@ def test_a_scope_that_was_not_initialised_names_the_remedy_until_it_is(peer: Pee
 
 
 def test_a_missing_collection_names_the_remedy_and_init_makes_only_that(peer: Peer) -> None:
-    with initialised(peer, "partial") as backend:
+    with initialised(peer, "partial", timeout=HASTY) as backend:
         backend.put("keys", "k", VALUE)
         _rest(peer, "DELETE", "/partial/collections/results")
         with pytest.raises(Unavailable, match="run `store init`"):
@@ -339,11 +359,35 @@ def _threads() -> int:
     return len(list(Path("/proc/self/task").iterdir()))
 
 
+def test_a_fork_does_not_wait_for_connections_that_errors_remember(peer: Peer) -> None:
+    with initialised(peer) as backend:
+        errors = [
+            _error(lambda: backend.counter("limits", "value"), lambda: backend.put("limits", "value", VALUE)),
+            _error(lambda: backend_on(peer, password="wrong").ping()),
+            _error(lambda: backend_on(peer, "nowhere").ping()),
+        ]
+        child = os.fork()
+        if child == 0:
+            errors.clear()
+            gc.collect()
+            os._exit(0)
+        assert exit_status(child) == 0
+
+
+def _error(call: Callable[[], object], before: Callable[[], object] | None = None) -> StorageError:
+    if before is not None:
+        before()
+    with pytest.raises(StorageError) as raised:
+        call()
+    return raised.value
+
+
 EXITS = """
 import os, sys
 from datetime import timedelta
 from storage.connect import open_backend
-backend = open_backend(sys.argv[1], username="tester", password="secret")
+patience = {"timeout": timedelta(seconds=5), "connect_timeout": timedelta(seconds=10)}
+backend = open_backend(sys.argv[1], username="tester", password="secret", **patience)
 backend.ping()
 child = os.fork()
 backend.ping()
@@ -356,6 +400,6 @@ sys.exit(0)
 def test_a_process_and_its_fork_end_with_the_connection_open(backend: CouchbaseBackend, peer: Peer) -> None:
     """Not closed by anyone: the interpreter's end must close it, and must not wait for threads that are not there."""
     done = subprocess.run(
-        [sys.executable, "-c", EXITS, f"{peer.url}/abstracts"], cwd=ROOT, timeout=30, capture_output=True, check=False
+        [sys.executable, "-c", EXITS, f"{peer.url}/abstracts"], cwd=ROOT, timeout=60, capture_output=True, check=False
     )
     assert (done.returncode, done.stderr) == (0, b"")

@@ -3,6 +3,7 @@
 import zlib
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from couchbase.options import UpsertOptions  # type: ignore[import-untyped]
@@ -11,12 +12,12 @@ from couchbase.transcoder import RawBinaryTranscoder  # type: ignore[import-unty
 from storage import couchbase_index
 from storage.couchbase import CouchbaseBackend
 from storage.couchbase_cluster import Connection
-from storage.couchbase_index import GRACE, MIN_LINES, SHARDS, KeyIndex, read_segments
+from storage.couchbase_index import GRACE, MIN_LINES, SHARDS, KeyIndex, Segment, read_shards
 from storage.errors import Unavailable
 from tests.contracts.backend_store import Clock
 from tests.couchbase_server.launch import Peer
 from tests.couchbase_server.wire import Opcode
-from tests.storage.couchbase_peer import connected, initialised
+from tests.storage.couchbase_peer import HASTY, backend_on, connected, initialised
 
 SHARD = 5
 KEYS = 40
@@ -41,6 +42,15 @@ def backend(peer: Peer, clock: Clock, request: pytest.FixtureRequest) -> Iterato
 
 
 @pytest.fixture
+def hasty(backend: CouchbaseBackend, peer: Peer, request: pytest.FixtureRequest) -> Iterator[CouchbaseBackend]:
+    """The same store for calls that are to fail, which they do soon."""
+    made = backend_on(peer, _scope(request), timeout=HASTY)
+    made.ping()
+    yield made
+    made.close()
+
+
+@pytest.fixture
 def connection(backend: CouchbaseBackend, peer: Peer, request: pytest.FixtureRequest) -> Iterator[Connection]:
     with connected(peer, _scope(request)) as made:
         yield made
@@ -53,23 +63,32 @@ def _scope(request: pytest.FixtureRequest) -> str:
 def lines(connection: Connection) -> int:
     """How many lines the index of results has."""
     collection = connection.collections["results"]
-    return sum(s.lines for shard in range(SHARDS["results"]) for s in read_segments(collection, shard))
+    shards = read_shards(collection, range(SHARDS["results"]))
+    return sum(segment.lines for segments in shards for segment in segments)
 
 
-def test_a_key_is_listed_before_its_document_is_there(backend: CouchbaseBackend, peer: Peer) -> None:
+def segments_of(collection: Any, shard: int = SHARD) -> list[Segment]:
+    return read_shards(collection, [shard])[0]
+
+
+def test_a_key_is_listed_before_its_document_is_there(
+    backend: CouchbaseBackend, hasty: CouchbaseBackend, peer: Peer
+) -> None:
     """The worst crash: the line is written, the document never."""
     peer.fault("status", opcode=Opcode.SET, status=0x86)
     with pytest.raises(Unavailable):
-        backend.put("results", "k", b"{}")
+        hasty.put("results", "k", b"{}")
     peer.heal()
     assert list(backend.scan("results")) == []
     backend.put("results", "k", b"{}")
     assert [key for key, _ in backend.scan("results")] == ["k"]
 
 
-def test_a_document_is_never_written_when_its_line_is_not(backend: CouchbaseBackend, peer: Peer) -> None:
+def test_a_document_is_never_written_when_its_line_is_not(
+    backend: CouchbaseBackend, hasty: CouchbaseBackend, peer: Peer
+) -> None:
     peer.fault("status", opcode=Opcode.APPEND, status=0x86)
-    for write in (backend.put, backend.add):
+    for write in (hasty.put, hasty.add):
         with pytest.raises(Unavailable):
             write("results", "k", b"{}")
     peer.heal()
@@ -168,7 +187,7 @@ def test_a_line_cut_in_two_hides_no_other(backend: CouchbaseBackend, connection:
     collection = connection.collections["results"]
     content = b"zz:bad\0" + b"1:good\0" + b"\xff\0" + b"2:cut"
     collection.upsert("$index/9/0", content, UpsertOptions(transcoder=RawBinaryTranscoder()))
-    assert read_segments(collection, 9)[0].keys == {"good": 1}
+    assert segments_of(collection, 9)[0].keys == {"good": 1}
 
 
 def test_a_full_segment_is_followed_by_another(
@@ -180,12 +199,12 @@ def test_a_full_segment_is_followed_by_another(
     keys = [key for key in (f"k{n}" for n in range(30_000)) if _shard(key) == SHARD][:30]
     for key in keys:
         index.add(collection, "results", key)
-    segments = read_segments(collection, SHARD)
+    segments = segments_of(collection)
     assert len(segments) > 3
     assert [key for segment in segments for key in segment.keys] == keys
     newcomer = KeyIndex(clock)
     newcomer.add(collection, "results", keys[0])
-    assert keys[0] in read_segments(collection, SHARD)[0].keys
+    assert keys[0] in segments_of(collection)[0].keys
 
 
 def test_a_segment_at_the_servers_limit_is_followed_by_another(
@@ -196,7 +215,7 @@ def test_a_segment_at_the_servers_limit_is_followed_by_another(
     index.add(collection, "results", keys[0])
     peer.fault("status", opcode=Opcode.APPEND, status=0x03, count=1)
     index.add(collection, "results", keys[1])
-    assert [list(segment.keys) for segment in read_segments(collection, SHARD)] == [[keys[0]], [keys[1]]]
+    assert [list(segment.keys) for segment in segments_of(collection)] == [[keys[0]], [keys[1]]]
 
 
 def test_after_the_bucket_was_emptied_the_first_segment_is_begun_again(connection: Connection, clock: Clock) -> None:
@@ -204,7 +223,7 @@ def test_after_the_bucket_was_emptied_the_first_segment_is_begun_again(connectio
     key = next(key for key in (f"k{n}" for n in range(30_000)) if _shard(key) == SHARD)
     index._current["results", SHARD] = 3
     index.add(collection, "results", key)
-    assert [list(segment.keys) for segment in read_segments(collection, SHARD)] == [[key]]
+    assert [list(segment.keys) for segment in segments_of(collection)] == [[key]]
 
 
 def test_lines_are_kept_once_over_all_segments(connection: Connection, clock: Clock) -> None:
@@ -215,5 +234,5 @@ def test_lines_are_kept_once_over_all_segments(connection: Connection, clock: Cl
         for key in keys:
             index.add(collection, "results", key)
         clock.advance(1)
-    index.compact(collection, read_segments(collection, SHARD), set(keys))
-    assert [len(segment.keys) for segment in read_segments(collection, SHARD)] == [0, MIN_LINES]
+    index.compact(collection, segments_of(collection), set(keys))
+    assert [len(segment.keys) for segment in segments_of(collection)] == [0, MIN_LINES]
