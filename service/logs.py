@@ -2,6 +2,7 @@
 
 import logging.config
 import os
+from typing import Any
 
 log = logging.getLogger("abstracts.access")
 
@@ -39,3 +40,20 @@ def configure(level: str) -> None:
             "root": {"level": level, "handlers": ["errors"]},
         }
     )
+
+
+def for_granian() -> dict[str, Any]:
+    """Granian's own log: to standard error, since standard output is for the access log."""
+    return {
+        "filters": {"intended": {"()": f"{__name__}.{NotAboutThreads.__name__}"}},
+        "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "generic", "filters": ["intended"]}},
+        "loggers": {"_granian": {"handlers": ["console"], "level": "INFO", "propagate": False}},
+    }
+
+
+class NotAboutThreads(logging.Filter):
+    """Keeps out Granian's warning of many threads: there are that many so that hits need not wait behind misses."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """False for that warning."""
+        return "Python threads" not in record.getMessage()

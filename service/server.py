@@ -19,6 +19,8 @@ def run(settings: Settings) -> None:
     from granian import Granian
     from granian.constants import Interfaces
 
+    from service.logs import for_granian
+
     Granian(
         "wsgi:app",
         address=settings.host,
@@ -28,6 +30,7 @@ def run(settings: Settings) -> None:
         blocking_threads=settings.server_threads,
         backlog=BACKLOG,
         workers_kill_timeout=STOP_TIMEOUT,
+        log_dictconfig=for_granian(),
     ).serve(target_loader=_load)
 
 

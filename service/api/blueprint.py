@@ -2,6 +2,7 @@
 
 import functools
 import json
+import sys
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from types import MappingProxyType
@@ -23,6 +24,7 @@ from service.errors import (
     WrongContentType,
 )
 from service.gate import Access, access
+from service.problems import KINDS
 from storage.errors import Unavailable
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -44,7 +46,7 @@ class Parser(FlaskParser):
     JSON bodies are read here, not by webargs, whose general way takes as long as the rest of a stored answer.
     """
 
-    DEFAULT_VALIDATION_STATUS = 400
+    DEFAULT_VALIDATION_STATUS = KINDS[InvalidRequest].status
     DEFAULT_UNKNOWN_BY_LOCATION: dict[str, str | None] = {}  # noqa: RUF012  (webargs' own class attribute)
 
     def use_args(self, argmap: Any, *args: Any, location: str | None = None, **kwargs: Any) -> Callable[..., Any]:
@@ -142,10 +144,19 @@ def read_body() -> bytes:
 def _read(environ: Mapping[str, Any]) -> bytes:
     length = environ.get("CONTENT_LENGTH", "")
     if not length.isdecimal() or not 0 < int(length) <= _SHORT:
-        return request.get_data(cache=False)  # long, chunked or wrong: werkzeug knows the bounds
+        return _read_slowly()
     body: bytes = environ["wsgi.input"].read(int(length))
     if len(body) != int(length):
         raise MalformedBody("The body is shorter than its Content-Length. Send it whole.")
+    return body
+
+
+def _read_slowly() -> bytes:
+    """A body that is long, chunked or has a wrong length: werkzeug knows the bounds."""
+    body = request.get_data(cache=False)
+    # Of a chunked body that is too long werkzeug gives as much as is allowed, and no error.
+    if request.content_length is None and len(body) >= (request.max_content_length or sys.maxsize):
+        raise RequestEntityTooLarge
     return body
 
 

@@ -25,6 +25,7 @@ class Api(flask_smorest.Api):  # type: ignore[misc]
         components.security_scheme("apiKey", {"type": "apiKey", "in": "header", "name": "X-API-Key"})
         components.schema("Problem", schema=ProblemResponse)
         content = {CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+        components.response("DEFAULT_ERROR", {"description": "Any other problem", "content": content})
         for status in {kind.status for kind in KINDS.values()}:
             components.response(status.name, {"description": status.phrase, "content": content})
 

@@ -6,7 +6,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from flask import Blueprint, Response, abort
+from flask import Blueprint, Response
+from werkzeug.exceptions import NotFound
 
 from service.gate import access
 from service.problems import INTERNAL, KINDS
@@ -31,7 +32,9 @@ def blueprint(specification: Callable[[], Mapping[str, Any]]) -> Blueprint:
     @routes.get("/web/<name>")
     @access("open")
     def asset(name: str) -> Response:
-        return _file(name) if name in _TYPES else abort(404)
+        if name not in _TYPES:
+            raise NotFound
+        return _file(name)
 
     @routes.get("/openapi.json")
     @access("open")
@@ -41,7 +44,9 @@ def blueprint(specification: Callable[[], Mapping[str, Any]]) -> Blueprint:
     @routes.get("/problems/<slug>")
     @access("open")
     def problem(slug: str) -> Response:
-        kind = next((kind for kind in (*KINDS.values(), INTERNAL) if kind.slug == slug), None) or abort(404)
+        kind = next((kind for kind in (*KINDS.values(), INTERNAL) if kind.slug == slug), None)
+        if kind is None:
+            raise NotFound
         text = f"{kind.title} ({kind.status.value} {kind.status.phrase})\n\n{kind.meaning}\n"
         return Response(text, mimetype="text/plain")
 

@@ -1,0 +1,64 @@
+"""The page, its files, the OpenAPI document, what the problems mean."""
+
+import re
+
+import pytest
+from flask.testing import FlaskClient
+
+from service.app import Application
+from service.problems import KINDS
+
+
+@pytest.fixture
+def anybody(app: Application) -> FlaskClient:
+    return app.test_client()
+
+
+def test_the_page_loads_only_from_its_own_origin(anybody: FlaskClient) -> None:
+    response = anybody.get("/")
+    assert response.content_type == "text/html; charset=utf-8"
+    policy = response.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert "http" not in policy
+    sources = re.findall(r'(?:src|href)="([^"]+)"', response.text)
+    assert [source for source in sources if not source.startswith(("/", "data:,"))] == []
+    assert re.search(r"<script(?![^>]*src=)|style=|onclick=", response.text) is None
+    for path in sources:
+        if path.startswith("/"):
+            assert anybody.get(path).status_code == 200
+
+
+@pytest.mark.parametrize(("name", "kind"), [("app.js", "text/javascript"), ("style.css", "text/css")])
+def test_its_files_have_their_types(anybody: FlaskClient, name: str, kind: str) -> None:
+    response = anybody.get(f"/web/{name}")
+    assert response.content_type.startswith(kind)
+    assert response.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_the_openapi_document_describes_every_route_of_the_api(app: Application, anybody: FlaskClient) -> None:
+    document = anybody.get("/openapi.json").get_json()
+    assert document["openapi"].startswith("3.1")
+    described = {(path.rstrip("/"), method.upper()) for path, item in document["paths"].items() for method in item}
+    for rule in app.url_map.iter_rules():
+        path = re.sub(r"<(\w+)>", r"{\1}", rule.rule).rstrip("/")
+        if not rule.endpoint.startswith("web."):
+            assert (path, "POST" if "POST" in (rule.methods or ()) else "GET") in described
+
+
+def test_errors_are_described_as_problems(anybody: FlaskClient) -> None:
+    document = anybody.get("/openapi.json").get_json()
+    operation = document["paths"]["/api/predict/"]["post"]
+    assert {"200", "400", "401", "403", "413", "415", "429", "500", "503", "504"} <= set(operation["responses"])
+    assert operation["security"] == [{"bearer": []}, {"apiKey": []}]
+    for status, response in operation["responses"].items():
+        if status != "200":
+            name = response["$ref"].rpartition("/")[2]
+            assert list(document["components"]["responses"][name]["content"]) == ["application/problem+json"]
+
+
+@pytest.mark.parametrize("slug", sorted({kind.slug for kind in KINDS.values()}))
+def test_the_type_of_a_problem_can_be_looked_up(anybody: FlaskClient, slug: str) -> None:
+    response = anybody.get(f"/problems/{slug}")
+    assert response.status_code == 200
+    assert next(kind.title for kind in KINDS.values() if kind.slug == slug) in response.text
