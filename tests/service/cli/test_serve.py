@@ -35,7 +35,7 @@ def serving(flask: Flask, port: int, *options: str) -> Iterator[list[str]]:
             lines.append(line)
         yield lines
         process.send_signal(signal.SIGTERM)
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=300)
         assert process.returncode == 0, err
         assert "Traceback" not in err
     finally:
@@ -70,14 +70,14 @@ def test_without_first_key_none_is_made(flask: Flask, port: int) -> None:
         assert "Bearer $KEY" in curl(lines)[3]
         refused = requests.post(f"http://127.0.0.1:{port}/api/predict/", json={"abstract": ABSTRACT}, timeout=30)
         assert refused.status_code == 401
-    out, _ = flask("keys", "list", "--json").communicate(timeout=60)
+    out, _ = flask("keys", "list", "--json").communicate(timeout=300)
     assert json.loads(out) == []
 
 
 def test_an_address_in_use_is_one_line(flask: Flask) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         process = flask("serve", ABSTRACTS_PORT=str(taken.getsockname()[1]))
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=300)
     assert process.returncode == 1
     assert err.startswith("Error: cannot listen on 127.0.0.1:")
     assert "Traceback" not in err
