@@ -1,0 +1,64 @@
+"""What the README promises exists, and what exists is in the README."""
+
+from dataclasses import fields
+from pathlib import Path
+
+import click
+import pytest
+from flask import Flask
+
+from config.settings import PREFIX, Settings
+from service.cli import LazyCommand, register
+
+
+@pytest.fixture
+def readme(pytestconfig: pytest.Config) -> str:
+    return (pytestconfig.rootpath / "README.md").read_text("utf-8")
+
+
+def commands(group: click.Group, path: str = "") -> list[str]:
+    """Every command that can be called, with the names of its groups."""
+    found = []
+    for name, command in group.commands.items():
+        loaded = command.load() if isinstance(command, LazyCommand) else command
+        found += commands(loaded, f"{path}{name} ") if isinstance(loaded, click.Group) else [f"{path}{name}"]
+    return found
+
+
+def test_every_command_is_in_the_readme(readme: str) -> None:
+    app = Flask("test")
+    register(app)
+    found = commands(app.cli)
+    assert {"keys create", "store import", "model train", "predict", "serve"} <= set(found)
+    assert [command for command in found if f"`{command}" not in readme] == []
+
+
+@pytest.mark.parametrize("file", ["README.md", ".env.example"])
+def test_every_setting_is_described(pytestconfig: pytest.Config, file: str) -> None:
+    text = (pytestconfig.rootpath / file).read_text("utf-8")
+    assert [item.name for item in fields(Settings) if f"{PREFIX}{item.name.upper()}" not in text] == []
+
+
+def test_files_that_are_named_exist(readme: str, pytestconfig: pytest.Config) -> None:
+    named = ("LICENSE", "NOTICE", "CONTRIBUTING.md", "CHANGELOG.md", "deploy/Dockerfile", "deploy/abstracts.service")
+    for name in (*named, "deploy/compose.yaml", "requirements/train.txt", ".env.example"):
+        assert name in readme
+        assert Path(pytestconfig.rootpath, name).is_file()
+
+
+def test_each_locked_file_agrees_with_the_developers(pytestconfig: pytest.Config) -> None:
+    """`make setup` after `make test` must not exchange versions; no host is named, so any index will do."""
+    folder = pytestconfig.rootpath / "requirements"
+    pinned = {name: _pins(folder / f"{name}.txt") for name in ("serve", "train", "dev")}
+    assert len(pinned["serve"]) > 20
+    assert pinned["serve"].items() <= pinned["train"].items() <= pinned["dev"].items()
+    for name in (*pinned, "checkpoint"):
+        text = (folder / f"{name}.txt").read_text("utf-8")
+        assert "--hash=sha256:" in text
+        assert "://" not in text
+        assert "index-url" not in text
+
+
+def _pins(path: Path) -> dict[str, str]:
+    lines = (line.split(";")[0].rstrip("\\ \n") for line in path.read_text("utf-8").splitlines())
+    return dict(line.split("==") for line in lines if "==" in line and not line.startswith((" ", "#")))
