@@ -3,6 +3,10 @@
 manifest.json     what it is, how it was made, how good it is, and the SHA-256 of each other file
 tokenizer.json    Hugging Face tokenizers format
 model.tflite      the graph, from token ids to calibrated scores
+
+Or, for a head that shares another artifact's encoder: manifest.json, which names that artifact and its digest, and
+
+head.npz          the head, from the encoder's features to calibrated logits
 """
 
 import hashlib
@@ -20,6 +24,9 @@ FORMAT = 1
 MANIFEST = "manifest.json"
 TOKENIZER = "tokenizer.json"
 WEIGHTS = "model.tflite"
+HEAD = "head.npz"
+SHIPPED = Path(__file__).parent / "artifacts"
+_IDENTITY = frozenset({"format", "files", "labels", "activation", "pooling", "calibration", "max_tokens", "normaliser"})
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 
 
@@ -29,7 +36,8 @@ class Manifest:
 
     labels: in the order of the scores. threshold: the operating point that a request without one gets. max_tokens:
     incl. [CLS] and [SEP]. files: SHA-256 (hex) of each file. architecture: the encoder's shape. checkpoint: what it
-    was trained from. training: command, recipe, data digests. scores: measured on held-out data.
+    was trained from. training: command, recipe, data digests. scores: measured on held-out data. encoder: `name` and
+    `digest` of the artifact whose encoder and tokenizer this one shares; empty when it has its own.
     """
 
     name: str
@@ -47,6 +55,7 @@ class Manifest:
     checkpoint: Mapping[str, Any] = field(default_factory=dict)
     training: Mapping[str, Any] = field(default_factory=dict)
     scores: Mapping[str, Any] = field(default_factory=dict)
+    encoder: Mapping[str, str] = field(default_factory=dict)
     licence: str = ""
     created: str = ""
     format: int = FORMAT
@@ -54,15 +63,14 @@ class Manifest:
     def digest(self) -> str:
         """`sha256:` over all that decides what a text's scores are."""
         identity = {
-            key: value
-            for key, value in asdict(self).items()
-            if key in {"format", "files", "labels", "activation", "pooling", "calibration", "max_tokens", "normaliser"}
+            key: value for key, value in asdict(self).items() if key in _IDENTITY or (key == "encoder" and value)
         }
         canonical = json.dumps(identity, sort_keys=True, separators=(",", ":"))
         return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
 
     def faults(self) -> list[str]:
         """What keeps this manifest from being used."""
+        needed = {HEAD} if self.encoder else {TOKENIZER, WEIGHTS}
         checks = {
             f"format {self.format} is not {FORMAT}": self.format != FORMAT,
             f"name {self.name!r} is not like {NAME.pattern}": not NAME.fullmatch(self.name),
@@ -74,34 +82,91 @@ class Manifest:
             f"max_tokens {self.max_tokens} is not between 3 and 512": not 3 <= self.max_tokens <= 512,
             f"made for normaliser {self.normaliser}, this is {NORMALISER_VERSION}: build it again": self.normaliser
             != NORMALISER_VERSION,
-            f"files does not name {TOKENIZER} and {WEIGHTS}": not {TOKENIZER, WEIGHTS} <= set(self.files),
+            f"files does not name {' and '.join(sorted(needed))}": not needed <= set(self.files),
+            f"encoder {self.encoder!r} is not a name and a digest": bool(self.encoder)
+            and (set(self.encoder) != {"name", "digest"} or not NAME.fullmatch(str(self.encoder["name"]))),
         }
         return [fault for fault, found in checks.items() if found]
 
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """An opened artifact: its manifest was checked, and its files are those that the manifest names."""
+    """An opened artifact: its manifest was checked, and its files are those that the manifest names.
+
+    encoder: the artifact whose encoder it shares, opened; None when it has its own. stamps: tell a file that was
+    replaced since from the one that was verified.
+    """
 
     path: Path
     manifest: Manifest
     digest: str
+    encoder: "Artifact | None" = None
+    stamps: tuple[tuple[int, int, int], ...] = ()
 
     @property
     def name(self) -> str:
         """The model's name in URLs and cache keys."""
         return self.manifest.name
 
+    @property
+    def graph(self) -> Path:
+        """The graph that reads token ids: its own or its encoder's."""
+        return (self.encoder or self).path / WEIGHTS
+
+    @property
+    def tokenizer(self) -> Path:
+        """The folder with the tokenizer: its own or its encoder's."""
+        return (self.encoder or self).path
+
+    @property
+    def size(self) -> int:
+        """Bytes of the graph."""
+        return self.graph.stat().st_size
+
+    def replaced(self) -> bool:
+        """Whether a file, of the encoder's too, is not the one that was verified."""
+        return _stamps(self.path, self.manifest) != self.stamps or (
+            self.encoder is not None and self.encoder.replaced()
+        )
+
     @classmethod
     def open(cls, path: Path) -> "Artifact":
         """Read and verify the folder; ArtifactError names every fault in it."""
         manifest = _read_manifest(path)
+        stamps = _stamps(path, manifest)
         faults = manifest.faults() + [
             fault for name, digest in manifest.files.items() if (fault := _file_fault(path, name, digest))
         ]
         if faults:
             raise ArtifactError(f"{path}: {'; '.join(faults)}")
-        return cls(path, manifest, manifest.digest())
+        encoder = _open_encoder(path, manifest) if manifest.encoder else None
+        return cls(path, manifest, manifest.digest(), encoder, stamps)
+
+
+def _stamps(path: Path, manifest: Manifest) -> tuple[tuple[int, int, int], ...]:
+    """Inode, size and time of change of each file; zeros for one that is not there."""
+    found = []
+    for name in sorted(manifest.files):
+        try:
+            status = (path / name).stat()
+            found.append((status.st_ino, status.st_size, status.st_mtime_ns))
+        except OSError:
+            found.append((0, 0, 0))
+    return tuple(found)
+
+
+def _open_encoder(path: Path, manifest: Manifest) -> Artifact:
+    """The artifact that lies beside this one, or is shipped, under the name and with the digest that it asks for."""
+    name, digest = manifest.encoder["name"], manifest.encoder["digest"]
+    found = []
+    for folder in (path.parent / name, SHIPPED / name):
+        if (folder / MANIFEST).is_file() and folder.resolve() != path.resolve():
+            encoder = Artifact.open(folder)
+            if encoder.digest == digest and encoder.encoder is None:
+                return encoder
+            found.append(encoder.digest)
+    there = f"installed is {' and '.join(found)}" if found else "which is not installed"
+    raise ArtifactError(f"{path}: it shares the encoder of {name} {digest}, {there}")
 
 
 def write_manifest(path: Path, manifest: Manifest) -> None:

@@ -44,6 +44,12 @@ def convert(module: ServingModule, precision: Precision) -> bytes:
         return bytes(converter.convert())
 
 
+def convert_encoder(model: BertClassifier) -> bytes:
+    """An int8 graph whose features are wanted, and whose scores mean nothing: the head is not trained yet."""
+    labels = int(model.head.bias.shape[0])
+    return convert(ServingModule(model, Calibration((1.0,) * labels, (0.0,) * labels), "none"), "int8")
+
+
 def build(module: ServingModule, tokenizer: Tokenizer, manifest: Mapping[str, Any], out: Path) -> Artifact:
     """Write an artifact to `out`, whole or not at all, replacing one that is there; returns it opened and verified.
 

@@ -15,6 +15,9 @@ from model.formats.pytorch import read_pytorch
 
 Array = np.ndarray[Any, np.dtype[np.float32]]
 
+SOURCE = "source.json"
+"""Where a pulled or imported checkpoint came from."""
+
 CONFIGS = ("config.json", "bert_config.json")
 
 _FIRST = "embeddings.word_embeddings.weight"
@@ -102,6 +105,13 @@ class Checkpoint:
                 while block := file.read(1 << 20):
                     state.update(block)
         return f"sha256:{state.hexdigest()}"
+
+    def provenance(self) -> dict[str, Any]:
+        """What a manifest says of it: where it came from, as far as its folder tells, and its digest."""
+        source = _read_json(self.path / SOURCE) if (self.path / SOURCE).is_file() else {}
+        known = {key: source[key] for key in ("repository", "revision", "licence") if source.get(key)}
+        name = known.get("repository") or self.config.get("_name_or_path", "")
+        return {"name": name, "digest": self.digest(), **known}
 
 
 def _find_weights(folder: Path) -> tuple[list[Path], Callable[[], dict[str, Array]]]:

@@ -8,19 +8,31 @@ from dataclasses import dataclass
 
 from tokenizers import Tokenizer
 
-from model.artifact import WEIGHTS, Artifact
+from model.artifact import HEAD, Artifact
+from model.budget import MemoryBudget
 from model.engines.base import Engine
-from model.errors import EngineError, Overloaded
+from model.errors import EngineError, Overloaded, Replaced
 from model.tokens import load_tokenizer
 
 EngineFactory = Callable[[Artifact, int], Engine]
 
+_WORKING_MEMORY = 16 << 20
+"""Bytes beside the graph: tokenizer and activations."""
+
 
 def litert_engine(artifact: Artifact, threads: int) -> Engine:
-    """The artifact's own graph, in this process."""
+    """The artifact's graph, or its head on the graph that it shares, in this process."""
     from model.engines.litert import LiteRTEngine
 
-    return LiteRTEngine(artifact.path / WEIGHTS, len(artifact.manifest.labels), threads)
+    labels = len(artifact.manifest.labels)
+    if artifact.encoder is None:
+        return LiteRTEngine(artifact.graph, labels, threads)
+    from model.engines.head import HeadEngine
+    from model.head import load_head
+
+    head = load_head(artifact.path / HEAD, labels)
+    encoder = LiteRTEngine(artifact.graph, len(artifact.encoder.manifest.labels), threads)
+    return HeadEngine(encoder, head, artifact.manifest.activation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,26 +58,33 @@ class Classifier:
         queue_size: int,
         queue_deadline: float,
         make_engine: EngineFactory = litert_engine,
+        budget: MemoryBudget | None = None,
     ) -> None:
-        """`queue_size`: how many texts may wait for the one that runs; `queue_deadline`: seconds that each may wait."""
+        """`queue_size`: how many texts may wait for the one that runs; `queue_deadline`: seconds that each may wait.
+
+        `budget`: the memory that it shares with others.
+        """
         self.artifact = artifact
         self._threads = threads
         self._deadline = queue_deadline
         self._places = threading.BoundedSemaphore(queue_size + 1)
         self._engine_lock = threading.Lock()
         self._make_engine = make_engine
+        self._budget = budget or MemoryBudget(0)
         self._loaded: tuple[Tokenizer, Engine] | None = None
 
     def classify(self, text: str) -> Classification:
         """Score a normalised text, in the artifact's label order.
 
-        Overloaded when the queue is full or the deadline passes; EngineError when the model cannot be loaded or fails.
+        Overloaded when the queue is full or the deadline passes; EngineError when the model cannot be loaded or fails;
+        TooLarge and Replaced when it must not be loaded.
         """
         arrived = time.perf_counter()
         with self._turn():
             began = time.perf_counter()
             tokenizer, engine = self._loaded or self._load()
             scores = engine.scores(tokenizer.encode(text).ids)
+            self._budget.touch(self)
             return Classification(scores, began - arrived, time.perf_counter() - began)
 
     def load(self) -> None:
@@ -81,10 +100,21 @@ class Classifier:
 
     def close(self) -> None:
         """Wait for the text that runs, then free the memory; a later text loads the model anew."""
-        with self._engine_lock:
+        self.unload(timeout=-1)
+        self._budget.forget(self)
+
+    def unload(self, timeout: float) -> bool:
+        """The same, for the budget: False when the text that runs takes longer than `timeout` seconds; -1: no limit."""
+        acquired = self._engine_lock.acquire(timeout=timeout) if timeout else self._engine_lock.acquire(blocking=False)
+        if not acquired:
+            return False
+        try:
             loaded, self._loaded = self._loaded, None
             if loaded is not None:
                 loaded[1].close()
+        finally:
+            self._engine_lock.release()
+        return True
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
@@ -101,10 +131,28 @@ class Classifier:
             self._places.release()
 
     def _load(self) -> tuple[Tokenizer, Engine]:
-        path, limit = self.artifact.path, self.artifact.manifest.max_tokens
+        artifact = self.artifact
+        need = 2 * artifact.size + _WORKING_MEMORY  # the graph as it is mapped, and as XNNPACK packs it
+        self._budget.admit(self, artifact.name, need, self._deadline)
         try:
-            tokenizer = load_tokenizer(path, limit)
+            tokenizer = self._tokenizer()
+            self._loaded = tokenizer, self._engine()
+        except BaseException:
+            self._budget.forget(self)
+            raise
+        return self._loaded
+
+    def _engine(self) -> Engine:
+        """The engine over the files that were verified, and no others."""
+        engine = self._make_engine(self.artifact, self._threads)
+        if self.artifact.replaced():
+            engine.close()
+            raise Replaced(self.artifact.name)
+        return engine
+
+    def _tokenizer(self) -> Tokenizer:
+        path = self.artifact.tokenizer
+        try:
+            return load_tokenizer(path, self.artifact.manifest.max_tokens)
         except Exception as exc:
             raise EngineError(f"{path}: the tokenizer cannot be loaded: {exc}") from exc
-        self._loaded = tokenizer, self._make_engine(self.artifact, self._threads)
-        return self._loaded

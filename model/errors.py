@@ -47,6 +47,25 @@ class Damaged(ModelUnavailable):
     """An artifact that failed its verification."""
 
 
+class Replaced(ModelUnavailable):
+    """An artifact whose files were replaced after it was opened: what was opened can no longer be loaded."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name, "its files have been replaced", "have them read: flask --app wsgi model reload")
+
+
+class TooLarge(ModelUnavailable):
+    """A model that needs more memory than all models together may have."""
+
+    def __init__(self, name: str, need: int, limit: int) -> None:
+        mib = -(-need // (1 << 20))
+        super().__init__(
+            name,
+            f"it needs about {mib} MiB, and {limit >> 20} MiB is the limit",
+            f"set ABSTRACTS_MODEL_MEMORY_LIMIT to {mib} or more",
+        )
+
+
 class EngineError(ModelError):
     """The engine failed on a text, or gave back something other than one finite score a label."""
 

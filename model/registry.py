@@ -5,10 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from model.artifact import MANIFEST, Artifact
+from model.artifact import MANIFEST, SHIPPED, Artifact
 from model.errors import ArtifactError, Damaged, ModelUnavailable, NotInstalled, UnknownModel, Untrained
-
-SHIPPED = Path(__file__).parent / "artifacts"
 
 # Endpoints that exist before their model does: base checkpoint and kind of head.
 INSTALLABLE: Mapping[str, tuple[str, str]] = {
@@ -85,5 +83,9 @@ def _listing(path: Path) -> Listing:
 
 def _installable(name: str) -> Listing:
     base, head = INSTALLABLE[name]
-    remedy = f"get a {base} checkpoint folder, then: flask --app wsgi model train --from DIR --data FILE --out OUT"
+    flask = "flask --app wsgi model"
+    remedy = (
+        f"{flask} pull {base} && {flask} train --frozen --head {head} --from {base} --data FILE --out OUT "
+        f"&& {flask} build OUT --name {name} && {flask} reload"
+    )
     return Listing(name, "not installed", f"no {base} with a {head}-label head is installed", remedy)

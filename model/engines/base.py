@@ -2,6 +2,11 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 class Engine(ABC):
@@ -17,3 +22,11 @@ class Engine(ABC):
     @abstractmethod
     def close(self) -> None:
         """Give back memory and connections; the engine cannot be used afterwards."""
+
+
+class FeatureEngine(Engine):
+    """An engine that also gives what its head reads, so that another head can be put on it."""
+
+    @abstractmethod
+    def features(self, ids: Sequence[int]) -> "NDArray[np.float32]":
+        """The pooled vector [hidden] of one text; EngineError as for scores, and when the graph does not give it."""

@@ -7,11 +7,14 @@ from typing import Any
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
-from model.engines.base import Engine
+from model.engines.base import FeatureEngine
+from model.engines.checks import checked_scores
 from model.errors import EngineError
 
+Floats = np.ndarray[Any, np.dtype[np.float32]]
 
-class LiteRTEngine(Engine):
+
+class LiteRTEngine(FeatureEngine):
     """One interpreter over a graph with one dynamic input, ids [1, length], and the output scores [1, labels]."""
 
     def __init__(self, graph: Path, labels: int, threads: int) -> None:
@@ -20,7 +23,8 @@ class LiteRTEngine(Engine):
             self._interpreter: Any = Interpreter(model_path=str(graph), num_threads=threads)
             (self._input,) = (detail["index"] for detail in self._interpreter.get_input_details())
             outputs = self._interpreter.get_signature_runner().get_output_details()
-            self._output = outputs["scores"]["index"]
+            self._scores = outputs["scores"]["index"]
+            self._features = outputs["features"]["index"] if "features" in outputs else None
         except (ValueError, RuntimeError, KeyError) as exc:
             raise EngineError(f"{graph}: {exc}") from exc
         self._labels = labels
@@ -28,6 +32,23 @@ class LiteRTEngine(Engine):
 
     def scores(self, ids: Sequence[int]) -> tuple[float, ...]:
         """See Engine."""
+        return checked_scores(self._run(ids, self._scores), self._labels)
+
+    def features(self, ids: Sequence[int]) -> Floats:
+        """See FeatureEngine."""
+        if self._features is None:
+            raise EngineError("the graph gives no features: build the artifact again")
+        features: Floats = self._run(ids, self._features)[0]
+        if not np.isfinite(features).all():
+            raise EngineError("the graph gave features that are not finite")
+        return features
+
+    def close(self) -> None:
+        """See Engine."""
+        self._interpreter = None
+
+    def _run(self, ids: Sequence[int], output: int) -> Any:
+        """The output's values after a run over `ids`; a copy."""
         try:
             if len(ids) != self._length:
                 self._length = 0
@@ -36,13 +57,6 @@ class LiteRTEngine(Engine):
                 self._length = len(ids)
             self._interpreter.set_tensor(self._input, np.asarray([ids], np.int32))
             self._interpreter.invoke()
-            scores = self._interpreter.get_tensor(self._output)
+            return self._interpreter.get_tensor(output)
         except (ValueError, RuntimeError) as exc:
             raise EngineError(f"the graph failed on {len(ids)} tokens: {exc}") from exc
-        if scores.shape != (1, self._labels) or not np.isfinite(scores).all():
-            raise EngineError(f"the graph gave no finite score for each of {self._labels} labels")
-        return tuple(scores[0].tolist())
-
-    def close(self) -> None:
-        """See Engine."""
-        self._interpreter = None

@@ -3,15 +3,16 @@
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tokenizers import Tokenizer
 
-from model.artifact import Artifact
+from model.artifact import Artifact, sha256_of, write_manifest
 from model.classifier import Classifier
 from model.engines.base import Engine
-from model.errors import EngineError, Overloaded
+from model.errors import EngineError, Overloaded, Replaced
 from tests.model.test_artifact import write_artifact
 
 WAIT = 10.0
@@ -38,9 +39,11 @@ class HeldEngine(Engine):
 @pytest.fixture
 def artifact(tmp_path: Path, tokenizer: Tokenizer) -> Artifact:
     folder = write_artifact(tmp_path / "tiny")
-    artifact = Artifact.open(folder)
+    manifest = Artifact.open(folder).manifest
     tokenizer.save(str(folder / "tokenizer.json"))
-    return artifact
+    files = {**manifest.files, "tokenizer.json": sha256_of(folder / "tokenizer.json")}
+    write_manifest(folder, replace(manifest, files=files))
+    return Artifact.open(folder)
 
 
 @pytest.fixture
@@ -113,10 +116,18 @@ def test_a_failing_engine_does_not_keep_its_place(make: Callable[..., Classifier
             classifier.classify("stars")
 
 
-def test_an_unreadable_tokenizer_is_an_engine_error(make: Callable[..., Classifier], artifact: Artifact) -> None:
-    (artifact.path / "tokenizer.json").write_text("{}")
+def test_an_unreadable_tokenizer_is_an_engine_error(tmp_path: Path) -> None:
+    artifact = Artifact.open(write_artifact(tmp_path / "unreadable"))
     with pytest.raises(EngineError, match="tokenizer"):
-        make().classify("stars")
+        Classifier(artifact, threads=1, queue_size=1, queue_deadline=WAIT).classify("stars")
+
+
+def test_files_that_were_replaced_since_are_not_loaded(make: Callable[..., Classifier], artifact: Artifact) -> None:
+    classifier = make()
+    (artifact.path / "model.tflite").write_bytes(b"another graph")
+    with pytest.raises(Replaced, match="model reload"):
+        classifier.classify("stars")
+    assert not classifier.loaded
 
 
 def test_close_waits_for_the_running_text_and_a_later_text_loads_anew(
