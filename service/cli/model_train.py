@@ -12,6 +12,8 @@ import click
 from click.core import ParameterSource
 
 from service.cli.common import Command, print_table, progress_bar
+from service.cli.model_frozen import check_options, frozen_options, train_head
+from service.cli.model_source import Source
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -38,7 +40,7 @@ def needs_tensorflow() -> Iterator[None]:
 
 
 @click.command(cls=Command)
-@click.option("--from", "source", type=FOLDER, required=True, metavar="DIR", help="Checkpoint to start from.")
+@click.option("--from", "source", type=Source(), required=True, metavar="DIR|NAME", help="Checkpoint to start from.")
 @click.option("--data", type=FILE, multiple=True, required=True, metavar="FILE...", help="Labelled abstracts, JSONL.")
 @click.argument("more_data", nargs=-1, type=FILE, metavar="")
 @click.option("--out", type=OUT, required=True, metavar="DIR", help="Where the trained checkpoint goes.")
@@ -51,6 +53,7 @@ def needs_tensorflow() -> Iterator[None]:
 @click.option("--seed", type=int, default=20261122, show_default=True, help="Of the drawing, and its order.")
 @click.option("--pooling", type=click.Choice(["mean", "cls", "pooler"]), default="mean", show_default=True)
 @click.option("--licence", default="", metavar="TEXT", help="Of the result, for its manifest.")
+@frozen_options
 @click.pass_context
 def train(
     ctx: click.Context, /, source: Path, data: tuple[Path, ...], more_data: tuple[Path, ...], **options: Any
@@ -59,7 +62,16 @@ def train(
 
     FILE: JSONL, also packed (.gz or .xz), with `abstract` and `labels`; several may follow --data. An interrupted run
     goes on from its last checkpoint when the same command is given again.
+
+    With --frozen, only a head is trained, on features that the encoder gives once: of a checkpoint, or of a model that
+    is installed, in which case the result is a small model that shares its encoder. FILE may then also be CSV, or
+    arXiv's metadata dump.
     """
+    check_options(ctx, options["frozen"])
+    if options["frozen"]:
+        with needs_tensorflow():
+            train_head(ctx, source, (*data, *more_data), options, as_typed(ctx))
+        return
     with needs_tensorflow():
         from model.finetune import Recipe
         from model.train import Plan, read_mix
@@ -105,7 +117,8 @@ def as_typed(ctx: click.Context) -> str:
             value = ctx.params[parameter.name or ""]
             for item in value if isinstance(value, tuple) else (value,):
                 words += parameter.opts[:1] if isinstance(parameter, click.Option) else []
-                words.append(item.name if isinstance(item, Path) else str(item))
+                if item is not True:
+                    words.append(item.name if isinstance(item, Path) else str(item))
     return shlex.join(words)
 
 
