@@ -1,9 +1,9 @@
 """Growing a block of text from its first line downwards, within its column."""
 
-import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import pairwise
 from typing import Final
 
 from service.pdf.lines import Line
@@ -87,7 +87,7 @@ def _why_not(page: Sequence[Line], block: Sequence[Line], row: Sequence[Line]) -
     line = max(row, key=lambda piece: piece.width)
     if is_after(row[0].text) or is_after(line.text):
         return Stop.AFTER
-    if _are_columns(row):
+    if _are_columns(page, row):
         return Stop.COLUMNS
     if _has_other_size(block, line):
         return Stop.SIZE
@@ -100,9 +100,17 @@ def _why_not(page: Sequence[Line], block: Sequence[Line], row: Sequence[Line]) -
     return None
 
 
-def _are_columns(row: Sequence[Line]) -> bool:
-    """Whether pieces side by side are lines of text of their own, not pieces of a formula."""
-    return sum(len(words(line.text)) >= 4 for line in row) > 1
+def _are_columns(page: Sequence[Line], row: Sequence[Line]) -> bool:
+    """Whether pieces side by side are lines of two columns, with nothing across the gutter below them.
+
+    What a formula cuts apart is side by side as well, but the next line runs through.
+    """
+    texts = [line for line in row if len(words(line.text)) >= 4]
+    if len(texts) < 2:
+        return False
+    middle, bottom = (texts[0].x1 + texts[1].x0) / 2, max(line.y for line in row)
+    near = (line for line in page if 0.5 * line.size < line.y - bottom < 3 * line.size)
+    return not any(line.x0 < middle - line.size and middle + line.size < line.x1 for line in near)
 
 
 def _has_other_size(block: Sequence[Line], line: Line) -> bool:
@@ -115,9 +123,10 @@ def _has_other_size(block: Sequence[Line], line: Line) -> bool:
 
 
 def leading(block: Sequence[Line]) -> float | None:
-    """The usual distance of the block's baselines; None for a single line."""
-    steps = [b.y - a.y for a, b in zip(block, block[1:], strict=False) if b.y - a.y > 0.5 * a.size]
-    return statistics.median_low(steps) if steps else None
+    """The usual distance of the block's baselines, pieces of formulas apart; None for a single line."""
+    rows = [line for line in block if len(words(line.text)) >= 3] or block
+    steps = sorted(b.y - a.y for a, b in pairwise(rows) if b.y - a.y > 0.5 * a.size)
+    return steps[(len(steps) - 1) // 2] if steps else None
 
 
 def _is_apart(page: Sequence[Line], block: Sequence[Line], line: Line) -> bool:
@@ -142,9 +151,7 @@ def _goes_on(page: Sequence[Line], block: Sequence[Line], line: Line) -> bool:
     return _is_followed_by_end(page, block, line, left, right)
 
 
-def _is_followed_by_end(
-    page: Sequence[Line], block: Sequence[Line], line: Line, left: float, right: float
-) -> bool:
+def _is_followed_by_end(page: Sequence[Line], block: Sequence[Line], line: Line, left: float, right: float) -> bool:
     """Whether what comes next in that form ends with keywords, an introduction and the like before the page does."""
     size = usual_size(block)
     more = [line]
@@ -152,7 +159,7 @@ def _is_followed_by_end(
         if is_after(row[0].text):
             return True
         inside = all(piece.x0 > left - size and piece.x1 < right + size for piece in row)
-        if not inside or _are_columns(row) or abs(row[0].size - size) > _SAME_SIZE * size or len(more) > 30:
+        if not inside or _are_columns(page, row) or abs(row[0].size - size) > _SAME_SIZE * size or len(more) > 30:
             return False
         more += row
     return False

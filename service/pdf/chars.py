@@ -11,8 +11,6 @@ MAX_CHARS: Final = 40_000
 """Characters read of a page. A dense page of a journal has about 8,000."""
 
 _SPACES: Final = frozenset((0x09, 0x0A, 0x0D, 0x20, 0xA0))
-_HYPHENS: Final = {0x02, 0xAD, 0xFFFE}
-"""What PDFium makes of a hyphen at the end of a line, and Unicode's soft one."""
 _HEAVY_NAMES: Final = ("bold", "black", "heavy", "cmbx", "sfbx", "medi", "-b")
 
 Turn = Callable[[float, float], tuple[float, float]]
@@ -79,7 +77,7 @@ class _Reader:
             if code in _SPACES:
                 if last is not None:
                     yield Char(" ", last.x1, last.x1, last.y, last.size, last.bold)
-            elif text := _text(code):
+            elif text := "-" if self._pdfium.FPDFText_IsHyphen(self._page, i) == 1 else _text(code):
                 last = self._char(i, text)
                 yield last
 
@@ -106,7 +104,7 @@ class _Reader:
 
 def _text(code: int) -> str:
     """Nothing for controls, private use and what is not a character."""
-    if code in _HYPHENS:
+    if code == 0xAD:
         return "-"
     if code < 0x20 or 0x7F <= code < 0xA0 or 0xD800 <= code < 0xF900 or code > 0x10FFFF or code & 0xFFFE == 0xFFFE:
         return ""

@@ -6,13 +6,25 @@ from typing import Final, Literal
 
 from service.pdf.blocks import Block, Stop, grow, usual_size
 from service.pdf.lines import Line
-from service.pdf.mend import mend
-from service.pdf.words import citations, ends_sentence, is_after, is_heading, is_introduction, is_numbered, prose, run_in, words
+from service.pdf.mend import mend, vocabulary
+from service.pdf.words import (
+    citations,
+    ends_sentence,
+    is_address,
+    is_after,
+    is_heading,
+    is_introduction,
+    is_numbered,
+    prose,
+    run_in,
+    words,
+)
 
 Method = Literal["heading", "run-in", "layout"]
 
 _LEAST_WORDS: Final = 12
 _MOST_WORDS: Final = 900
+_MOST_UNNAMED: Final = 450
 _LEAST_PROSE: Final = 0.4
 
 
@@ -31,19 +43,19 @@ class Found:
 
 def find_abstract(pages: Sequence[Sequence[Line]]) -> Found | None:
     """The abstract among the pages' lines, or None."""
-    vocabulary = frozenset(word.lower() for page in pages for line in page for word in words(line.text))
+    known = vocabulary((line.text for line in page) for page in pages)
     best: Found | None = None
     for number, page in enumerate(pages, start=1):
         for method, block in _headed(page):
             lines = _continued(pages, number, block)
-            found = _judge(mend([line.text for line in lines], vocabulary), method, block, number)
+            found = _judge(mend([line.text for line in lines], known), method, block, number)
             if found is not None and (best is None or found.confidence > best.confidence):
                 best = found
         if best is not None:
             return best
     for number, page in enumerate(pages[:2], start=1):
         for block, confidence in _set_apart(page):
-            return Found(mend([line.text for line in block.lines], vocabulary), "layout", confidence, number)
+            return Found(mend([line.text for line in block.lines], known), "layout", confidence, number)
     return None
 
 
@@ -105,38 +117,38 @@ def _judge(text: str, method: Method, block: Block, page: int) -> Found | None:
 
 
 def _set_apart(page: Sequence[Line]) -> Iterator[tuple[Block, float]]:
-    """Blocks that have the place and form of an abstract: after a title, before a body that looks different."""
-    seen: set[int] = set()
+    """The block that has the place and form of an abstract: after a title, before a body that looks different."""
+    usual = usual_size([line for line in page if len(words(line.text)) >= 4] or page) if page else 0.0
     head: list[Line] = []
     for line in page:
-        if id(line) in seen:
-            continue
         if is_introduction(line.text):
             return
         block = grow(page, line)
-        if not _is_prose(block):
+        if line.size > 1.25 * usual or not _may_begin(line, block) or not _is_prose(block):
             head.append(line)
             continue
-        seen |= {id(piece) for piece in block.lines}
         confidence = _apartness(page, block, head)
         if confidence:
             yield block, confidence
         return
 
 
+def _may_begin(line: Line, block: Block) -> bool:
+    """Whether the line may be a text's first: it runs over most of the width and is no name or address."""
+    wide = max(piece.width for piece in block.lines)
+    return line.width > 0.75 * wide and prose(line.text) > 0.2 and not is_after(line.text) and not is_address(line.text)
+
+
 def _is_prose(block: Block) -> bool:
-    text = block.text
-    return len(words(text)) >= _LEAST_WORDS and prose(text) >= _LEAST_PROSE and not is_after(text)
+    text = " ".join(line.text for line in block.lines)
+    return len(words(text)) >= _LEAST_WORDS and prose(text) >= _LEAST_PROSE and ends_sentence(text)
 
 
 def _apartness(page: Sequence[Line], block: Block, head: Sequence[Line]) -> float:
     """0 for text that is not an abstract, else how sure it is."""
     text = " ".join(line.text for line in block.lines)
     count = len(words(text))
-    first = text[:1]
-    if not _has_title(head, block) or first.islower() or not ends_sentence(text) or count > 450:
-        return 0.0
-    if head and is_numbered(head[-1].text):
+    if not _has_title(head, block) or text[0].islower() or count > _MOST_UNNAMED or is_numbered(head[-1].text):
         return 0.0
     marks = _differences(page, block)
     if not marks or citations(text) > 4:
@@ -146,9 +158,8 @@ def _apartness(page: Sequence[Line], block: Block, head: Sequence[Line]) -> floa
 
 def _has_title(head: Sequence[Line], block: Block) -> bool:
     """Whether something above stands out as a title does: larger, bold or in capitals."""
-    return any(
-        len(words(line.text)) >= 2 and (line.size > 1.08 * block.size or line.bold or line.text.isupper()) for line in head
-    )
+    lines = (line for line in head if len(words(line.text)) >= 2)
+    return any(line.size > 1.08 * block.size or line.bold or line.text.isupper() for line in lines)
 
 
 def _differences(page: Sequence[Line], block: Block) -> int:
@@ -156,8 +167,8 @@ def _differences(page: Sequence[Line], block: Block) -> int:
     bottom = block.lines[-1].y
     rest = [line for line in page if line.y > bottom and len(words(line.text)) >= 4]
     marks = int(block.stop is Stop.AFTER)
-    if not rest:
-        return marks
+    if not rest:  # alone on its title page
+        return 1
     size = usual_size(rest)
     body = [line for line in rest if abs(line.size - size) < 0.05 * size]
     left, width = min(line.x0 for line in body), max(line.width for line in body)

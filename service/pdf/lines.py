@@ -1,6 +1,5 @@
 """Characters -> lines, by geometry: what stands on one baseline without a wide gap."""
 
-import statistics
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -21,9 +20,8 @@ _SPACE: Final = 0.22
 """In sizes: a gap that is a space although the file has none."""
 _NUMBERED_LINES: Final = 8
 """So many bare numbers under each other are the lines' numbers."""
-_ACCENTS: Final = dict(
-    zip("´`¨ˆ˜¸˚ˇ˘˙˝˛^~", "\u0301\u0300\u0308\u0302\u0303\u0327\u030a\u030c\u0306\u0307\u030b\u0328\u0302\u0303", strict=True)
-)
+_COMBINING: Final = "\u0301\u0300\u0308\u0302\u0303\u0327\u030a\u030c\u0306\u0307\u030b\u0328\u0302\u0303"
+_ACCENTS: Final = dict(zip("´`¨ˆ˜¸˚ˇ˘˙˝˛^~", _COMBINING, strict=True))
 _DOTLESS: Final = {"ı": "i", "ȷ": "j"}
 
 
@@ -115,14 +113,14 @@ def _meet(left: _Run, right: _Run) -> bool:
 def _line(run: _Run) -> Line:
     solid = [char for char in run.chars if char.text != " "]
     size = Counter(round(char.size, 1) for char in solid).most_common(1)[0][0]
-    baseline = statistics.median_low(char.y for char in solid if abs(char.size - size) < 0.1)
+    heights = sorted(char.y for char in solid if abs(char.size - size) < 0.1)
     text = _text(run.chars)
     first = solid[: max(1, len(text.split(" ")[0]))]
     return Line(
         text=text,
         x0=min(char.x0 for char in solid),
         x1=max(char.x1 for char in solid),
-        y=baseline,
+        y=heights[(len(heights) - 1) // 2],
         size=size,
         bold=sum(char.bold for char in solid) > len(solid) / 2,
         bold_start=all(char.bold for char in first),

@@ -10,15 +10,17 @@ _RUN_IN: Final = re.compile(
 _AFTER: Final = re.compile(
     r"""^\W*(?:
       key\s?-?\s?words?\b | index\s+terms\b | (?:additional\s+)?key\s+phrases\b | pacs\b | msc\b | ccs\s+concepts
-    | (?:\d{4}\s+)?(?:ams|mathematics?)\s+(?:\(mos\)\s+)?subject | (?:mathematical\s+)?subject\s+class | subject\s+headings
+    | (?:\d{4}\s+)?(?:ams|mathematics?)\s+(?:\(mos\)\s+)?subject | (?:mathematical\s+)?subject\s+class
+    | subject\s+headings
     | categories\s+and\s+subject | general\s+terms | acm\s+(?:reference|classification) | jel\b
     | unified\s+astronomy\s+thesaurus | (?:classification|report|preprint)\s+(?:numbers?|codes?)\b
     | abbreviations?\s*: | highlights$ | significance(?:\s+statement)?$ | nomenclature$ | graphical\s+abstract
-    | received\b.{0,40}\d | accepted\b.{0,40}\d | submitted\s+to\b | published\s+(?:in|by|online|\d) | available\s+online
-    | \(?dated?\s*[:(] | doi\s*[:\s]\s*10 | https?://(?:dx\.)?doi | arxiv\s?(?:eprint)?\s*: | (?:e-?mails?|email\s+address(?:es)?)\s*:
+    | received\b.{0,40}\d | accepted\b.{0,40}\d | submitted\s+to\b | published\s+(?:in|by|online|\d)
+    | available\s+online | \(?dated?\s*[:(] | doi\s*[:\s]\s*10 | https?://(?:dx\.)?doi | arxiv\s?(?:eprint)?\s*:
+    | (?:e-?mails?|email\s+address(?:es)?)\s*:
     | (?:corresponding|contact)\s+author | correspondence\b | preprint\s+submitted | permission\s+to\s+(?:make|copy)
-    | copyright\b | ©\s*\S | (?:table\s+of\s+)?contents\W*$ | r[ée]sum[ée]\b | zusammenfassung\b | resumen\b | to\s+appear\s+in
-    | acknowledge?ments?\b | this\s+(?:work|paper|research)\s+(?:is|was)\s+(?:partially\s+|partly\s+)?supported
+    | copyright\b | ©\s*\S | (?:table\s+of\s+)?contents\W*$ | r[ée]sum[ée]\b | zusammenfassung\b | resumen\b
+    | to\s+appear\s+in | acknowledge?ments?\b | this\s+(?:work|paper|research)\s+(?:is|was)\s+(?:part\w+\s+)?supported
     )""",
     re.IGNORECASE | re.VERBOSE,
 )
@@ -28,10 +30,15 @@ _INTRODUCTION: Final = re.compile(
     r"|preliminaries|introductory\s+remarks)\b(?P<rest>.*)$",
     re.IGNORECASE,
 )
+_ADDRESS: Final = re.compile(
+    r"\S@\S|\b(?:universit\w+|institut\w*|dept\.?|department|dipartimento|departamento|facult\w+|school of"
+    r"|laborator\w+)\b.*(?:,|\d{4})|\b\d{5}\b",
+    re.IGNORECASE,
+)
 _NUMBERED: Final = re.compile(rf"^{_NUMBER}\s*[A-Z]")
 _WORD: Final = re.compile(r"[^\W\d_]+(?:['’\-][^\W\d_]+)*")
 _COMMON: Final = frozenset(
-    "a an and are as at be been between but by can for from has have in into is it its not of on or our such than that "
+    "a an and are as at be been between but by can for from has have in into is it its not of on or our such than that "  # noqa: SIM905
     "the their then these they this to using via was we were when where which while with within without".split()
 )
 _END: Final = re.compile(r"[.?!:;][\"'”’)\]\d,∗*†‡]*$")
@@ -69,7 +76,12 @@ def is_introduction(text: str) -> bool:
     if found is None:
         return False
     rest = found["rest"]
-    return len(rest) < 40 and not re.match(r"\s+[a-z]", rest) or bool(re.match(r"\s*[.:—–-]", rest))
+    return (len(rest) < 40 and not re.match(r"\s+[a-z]", rest)) or bool(re.match(r"\s*[.:—–-]", rest))
+
+
+def is_address(text: str) -> bool:
+    """Whether the line looks like an affiliation or names an e-mail address."""
+    return bool(_ADDRESS.search(text))
 
 
 def is_numbered(text: str) -> bool:

@@ -1,0 +1,85 @@
+"""The process that reads one PDF: `python -m service.pdf.worker` with the file on standard input.
+
+Writes one JSON object: `text`, `method`, `confidence` and `page`, or `fault`. PDFium parses files from strangers, so it
+runs apart from the service, without its memory, environment or connections, and within limits that it sets itself
+before it reads. Whoever starts it watches the clock.
+"""
+
+import json
+import resource
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any, Final
+
+MEMORY: Final = 512 << 20
+"""Bytes of address space. Python and PDFium take about 100 MiB, a paper some tens more."""
+CPU_SECONDS: Final = 10
+MAX_PAGES: Final = 3
+FAULTS: Final = ("damaged", "encrypted", "no-text", "no-abstract", "memory")
+"""What `fault` may say."""
+_PASSWORD_ERRORS: Final = (4, 5)
+"""FPDF_ERR_PASSWORD, FPDF_ERR_SECURITY."""
+
+
+def main() -> None:
+    """Reads, finds, writes."""
+    limit()
+    try:
+        answer = examine(sys.stdin.buffer.read())
+    except MemoryError:
+        answer = {"fault": "memory"}
+    sys.stdout.write(json.dumps(answer))
+
+
+def limit() -> None:
+    """Bounds the process: memory, processor time, no core file, no files to write."""
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+
+
+def examine(data: bytes) -> dict[str, Any]:
+    """What the process writes about a file."""
+    import pypdfium2
+
+    try:
+        document = pypdfium2.PdfDocument(data)
+    except pypdfium2.PdfiumError as exc:
+        # PDFium also says so when it cannot make sense of a damaged file.
+        locked = getattr(exc, "err_code", None) in _PASSWORD_ERRORS and b"/Encrypt" in data
+        return {"fault": "encrypted" if locked else "damaged"}
+    try:
+        return _search(list(_pages(document)))
+    except pypdfium2.PdfiumError:
+        return {"fault": "damaged"}
+    finally:
+        document.close()
+
+
+def _pages(document: Any) -> Iterator[list[Any]]:
+    import pypdfium2.raw
+
+    from service.pdf.chars import read_chars
+    from service.pdf.lines import make_lines
+
+    for number in range(min(MAX_PAGES, len(document))):
+        page = document[number]
+        text = page.get_textpage()
+        yield make_lines(read_chars(pypdfium2.raw, text.raw))
+        text.close()
+        page.close()
+
+
+def _search(pages: list[list[Any]]) -> dict[str, Any]:
+    from service.pdf.find import find_abstract
+
+    if not any(pages):
+        return {"fault": "no-text"}
+    found = find_abstract(pages)
+    return {"fault": "no-abstract"} if found is None else asdict(found)
+
+
+if __name__ == "__main__":
+    main()
