@@ -16,7 +16,7 @@ import requests
 from storage.couchbase import CouchbaseBackend
 from storage.couchbase_cluster import Connection
 from storage.errors import Conflict, Corrupt, StorageError, Unavailable
-from tests.contracts.backend_wait import exit_status
+from tests.contracts.backend_wait import exit_status, wait_until
 from tests.couchbase_server.certificates import make_certificates
 from tests.couchbase_server.client import Client, vbucket_of
 from tests.couchbase_server.launch import BUCKET, PASSWORD, ROOT, USER, Peer
@@ -279,6 +279,23 @@ def test_a_missing_collection_names_the_remedy_and_init_makes_only_that(peer: Pe
         assert backend.get("keys", "k") is not None
 
 
+def test_a_collection_made_anew_by_another_is_found_again(peer: Peer) -> None:
+    """The SDK alone goes on asking for the old one by its number, if the timeout is shorter than its patience."""
+    with initialised(peer, "renewed", timeout=timedelta(milliseconds=250)) as backend:
+        wait_until(lambda: _answers(lambda: backend.put("limits", "k", VALUE)))
+        _rest(peer, "DELETE", "/renewed/collections/limits")
+        _rest(peer, "POST", "/renewed/collections", name="limits")
+        wait_until(lambda: _answers(lambda: backend.put("limits", "k", VALUE)))
+
+
+def _answers(call: Callable[[], object]) -> bool:
+    try:
+        call()
+    except Unavailable:
+        return False
+    return True
+
+
 def test_init_may_be_repeated_and_makes_one_scope_with_the_four_collections(
     backend: CouchbaseBackend, peer: Peer
 ) -> None:
@@ -289,9 +306,9 @@ def test_init_may_be_repeated_and_makes_one_scope_with_the_four_collections(
     assert collections["abstracts"] == ["results", "keys", "jobs", "limits"]
 
 
-def _rest(peer: Peer, method: str, path: str = "") -> requests.Response:
+def _rest(peer: Peer, method: str, path: str = "", **form: str) -> requests.Response:
     url = f"http://127.0.0.1:{peer.ports['mgmt'][0]}/pools/default/buckets/{BUCKET}/scopes{path}"
-    answer = requests.request(method, url, auth=(USER, PASSWORD), timeout=5)
+    answer = requests.request(method, url, data=form, auth=(USER, PASSWORD), timeout=5)
     answer.raise_for_status()
     return answer
 
