@@ -15,13 +15,17 @@ STOP_TIMEOUT = 30
 
 
 def run(settings: Settings) -> None:
-    """Serves until SIGTERM or SIGINT. Connections to the store are made in the workers, after the fork."""
+    """Serves until SIGTERM or SIGINT. Connections to the store are made in the workers, after the fork.
+
+    At SIGHUP, workers start anew, each before the one it replaces stops: they read the models that are there by then.
+    """
     from granian import Granian
     from granian.constants import Interfaces
 
     from service.logs import for_granian
+    from service.running import announced
 
-    Granian(
+    server = Granian(
         "wsgi:app",
         address=settings.host,
         port=settings.port,
@@ -30,8 +34,11 @@ def run(settings: Settings) -> None:
         blocking_threads=settings.server_threads,
         backlog=BACKLOG,
         workers_kill_timeout=STOP_TIMEOUT,
+        websockets=False,
         log_dictconfig=for_granian(),
-    ).serve(target_loader=_load)
+    )
+    with announced(settings):
+        server.serve(target_loader=_load)
 
 
 def _load(_: str) -> "Application":
