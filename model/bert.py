@@ -65,11 +65,11 @@ class Dense(tf.Module):
         super().__init__(name=name)
         self.kernel = tf.Variable(kernel, name="kernel")
         self.bias = tf.Variable(bias, name="bias")
-        self._compute = compute
+        self.compute = compute
 
     def __call__(self, x: tf.Tensor) -> tf.Tensor:
         """[rows, in] -> [rows, out]."""
-        product = tf.matmul(tf.cast(x, self._compute), tf.cast(self.kernel, self._compute))
+        product = tf.matmul(tf.cast(x, self.compute), tf.cast(self.kernel, self.compute))
         return tf.cast(product, tf.float32) + self.bias
 
 
@@ -106,7 +106,7 @@ class Layer(tf.Module):
         self.output_norm = _norm(config, tensors, f"{prefix}output.LayerNorm")
         self._heads = config.num_attention_heads
         self._activation = _ACTIVATIONS[config.hidden_act]
-        self._compute = compute
+        self.compute = compute
 
     def __call__(self, x: tf.Tensor, batch: tf.Tensor, bias: tf.Tensor | None, first_only: bool = False) -> tf.Tensor:
         """[batch * length, hidden] -> the same, or [batch, hidden] of the first position when `first_only`.
@@ -123,13 +123,13 @@ class Layer(tf.Module):
     def _attend(self, qkv: tf.Tensor, batch: tf.Tensor, bias: tf.Tensor | None, first_only: bool) -> tf.Tensor:
         hidden = qkv.shape[-1] // 3
         depth = hidden // self._heads
-        split = tf.reshape(tf.cast(qkv, self._compute), [batch, -1, 3 * self._heads, depth])
+        split = tf.reshape(tf.cast(qkv, self.compute), [batch, -1, 3 * self._heads, depth])
         query, key, value = tf.split(tf.transpose(split, [0, 2, 1, 3]), 3, axis=1)
         if first_only:
             query = query[:, :, :1]
         scores = tf.cast(tf.matmul(query, key, transpose_b=True), tf.float32) * depth**-0.5
         weights = tf.nn.softmax(scores if bias is None else scores + bias)
-        context = tf.matmul(tf.cast(weights, self._compute), value)
+        context = tf.matmul(tf.cast(weights, self.compute), value)
         return tf.cast(tf.reshape(tf.transpose(context, [0, 2, 1, 3]), [-1, hidden]), tf.float32)
 
     def tensors(self, prefix: str) -> dict[str, Array]:
@@ -195,6 +195,12 @@ class BertClassifier(tf.Module):
         self.head = head
         self.pooler = pooler
         self.pooling = pooling
+
+    def compute_in(self, dtype: tf.DType) -> None:
+        """Take matrix products in `dtype` from now on; what was traced before stays as it is."""
+        for part in self.submodules:
+            if isinstance(part, Dense | Layer):
+                part.compute = dtype
 
     def features(self, ids: tf.Tensor, mask: tf.Tensor | None = None) -> tf.Tensor:
         """Token ids [batch, length] -> pooled vectors [batch, hidden]."""

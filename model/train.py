@@ -73,6 +73,7 @@ def train(
     tokenizer = load_tokenizer(base.path, recipe.tokens)
     fine_tune(model, tokenizer, drawn, labels, recipe, plan.out / "checkpoints", on_step)
 
+    model.compute_in(tf.float32)  # LiteRT has no bfloat16
     tokenizer.enable_truncation(plan.max_tokens)
     logits = _logits(model, tokenizer, held_out, labels, plan.threads, on_calibrate)
     truth, weights = label_matrix(held_out, labels), mix_weights(held_out, mix)

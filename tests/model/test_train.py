@@ -17,7 +17,7 @@ from model.train import Plan, read_mix, train
 from model.trained import build_artifact, read_record
 
 TOPICS = {"astro-ph": ("stars", "galaxies"), "math": ("proof", "theorem"), "q-bio": ("cells",), "q-fin": ("market",)}
-RECIPE = Recipe(tokens=16, batch=8, learning_rate=6e-3, bfloat16=False)
+RECIPE = Recipe(tokens=16, batch=8, learning_rate=6e-3)
 
 
 def _write_data(path: Path, rows: int = 600) -> Path:
