@@ -107,7 +107,7 @@ class CheckpointEncoder(FrozenEncoder):
         self._pooling = pooling
         self._out = out
         self.digest = f"{self._checkpoint.digest()} {pooling} int8"
-        self.max_tokens = max_tokens
+        self.max_tokens = min(max_tokens, int(self._checkpoint.config.get("max_position_embeddings", max_tokens)))
         self.work = out / "work"
 
     def open(self, threads: int) -> tuple[FeatureEngine, Tokenizer]:

@@ -9,6 +9,10 @@ class CheckpointError(ModelError):
     """A checkpoint that cannot be read, or whose tensors are not exactly those that the architecture needs."""
 
 
+class PullError(ModelError):
+    """A model that cannot be fetched from its hub; the message says what to do instead."""
+
+
 class ArtifactError(ModelError):
     """An artifact folder that is incomplete, altered or of another format; the message names every fault."""
 

@@ -1,5 +1,6 @@
 """Turns normalised texts into WordPiece ids with the tokenizer of a checkpoint or artifact."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,17 +9,35 @@ from tokenizers import BertWordPieceTokenizer, Tokenizer
 from model.errors import CheckpointError
 
 
-def load_tokenizer(folder: Path, max_tokens: int, lowercase: bool = True) -> Tokenizer:
-    """The tokenizer in `folder` (tokenizer.json, else vocab.txt); cuts to `max_tokens` incl. [CLS] and [SEP]."""
+def load_tokenizer(folder: Path, max_tokens: int) -> Tokenizer:
+    """The tokenizer in `folder` (tokenizer.json, else vocab.txt); cuts to `max_tokens` incl. [CLS] and [SEP].
+
+    With vocab.txt, texts are lower-cased if tokenizer_config.json says so or, where that is silent, if the vocabulary
+    has no capitals.
+    """
     if (folder / "tokenizer.json").is_file():
         tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     elif (folder / "vocab.txt").is_file():
-        tokenizer = Tokenizer.from_str(BertWordPieceTokenizer(str(folder / "vocab.txt"), lowercase=lowercase).to_str())
+        words = BertWordPieceTokenizer(str(folder / "vocab.txt"), lowercase=_is_uncased(folder))
+        tokenizer = Tokenizer.from_str(words.to_str())
     else:
         raise CheckpointError(f"{folder}: neither tokenizer.json nor vocab.txt")
     tokenizer.no_padding()
     tokenizer.enable_truncation(max_tokens)
     return tokenizer
+
+
+def _is_uncased(folder: Path) -> bool:
+    try:
+        stated = json.loads((folder / "tokenizer_config.json").read_text("utf-8")).get("do_lower_case")
+    except FileNotFoundError:
+        stated = None
+    except (OSError, ValueError, AttributeError) as exc:
+        raise CheckpointError(f"{folder / 'tokenizer_config.json'}: {exc}") from exc
+    if isinstance(stated, bool):
+        return stated
+    words = (folder / "vocab.txt").read_text("utf-8").splitlines()
+    return not any(word != word.lower() for word in words if not word.startswith("["))
 
 
 def encode_all(tokenizer: Tokenizer, texts: Sequence[str]) -> list[list[int]]:

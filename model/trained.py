@@ -25,7 +25,7 @@ from model.checkpoint import Checkpoint
 from model.errors import CheckpointError
 from model.tokens import load_tokenizer
 
-_RECORD = "classifier.json"
+RECORD = "classifier.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,18 +85,23 @@ def save(model: BertClassifier, base: Checkpoint, tokenizer: Tokenizer, record: 
     save_file(model.tensors(), out / "model.safetensors")
     (out / "config.json").write_text(json.dumps(config, indent=1) + "\n", "utf-8")
     tokenizer.save(str(out / TOKENIZER), pretty=False)
-    (out / _RECORD).write_text(json.dumps(asdict(record), indent=1) + "\n", "utf-8")
+    write_record(record, out)
+
+
+def write_record(record: Record, folder: Path) -> None:
+    """Write classifier.json."""
+    (folder / RECORD).write_text(json.dumps(asdict(record), indent=1) + "\n", "utf-8")
 
 
 def read_record(folder: Path) -> Record:
     """classifier.json of a trained folder; CheckpointError when it is missing or of another form."""
     try:
-        value = json.loads((folder / _RECORD).read_text("utf-8"))
+        value = json.loads((folder / RECORD).read_text("utf-8"))
         value["labels"] = tuple(value["labels"])
         value["calibration"] = Calibration(**{k: tuple(v) for k, v in value["calibration"].items()})
         return Record(**value)
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as exc:
-        raise CheckpointError(f"{folder / _RECORD}: {exc}; train a checkpoint first (model train)") from exc
+        raise CheckpointError(f"{folder / RECORD}: {exc}; train a checkpoint first (model train)") from exc
 
 
 def build_artifact(folder: Path, out: Path, precision: Precision) -> Artifact:
@@ -107,6 +112,6 @@ def build_artifact(folder: Path, out: Path, precision: Precision) -> Artifact:
     manifest = asdict(record) | {
         "name": out.name,
         "precision": precision,
-        "architecture": {"model_type": "bert", **asdict(model.encoder.config)},
+        "architecture": {"model_type": "bert", **asdict(model.encoder.config), "tensors": len(checkpoint.tensors())},
     }
     return build(module, load_tokenizer(folder, record.max_tokens), manifest, out)

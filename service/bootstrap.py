@@ -9,13 +9,16 @@ from storage.guard import GuardedBackend
 
 if TYPE_CHECKING:
     from model.artifact import Artifact
+    from model.budget import MemoryBudget
     from model.classifier import Classifier
+    from model.engines.base import Engine
     from model.registry import Registry
     from service.auth import Authenticator
     from service.classification import Classification
     from service.logs import AccessLog
     from service.metrics import Metrics
     from service.models import Models
+    from service.pdf.extract import Extractor
     from service.ratelimits import RateLimits
     from storage.base import Backend
     from storage.keys import Keys
@@ -81,6 +84,13 @@ class Services:
 
         return Models(self.registry, self.make_classifier)
 
+    @cached_property
+    def model_memory(self) -> "MemoryBudget":
+        """The memory that all models share."""
+        from model.budget import MemoryBudget
+
+        return MemoryBudget(self.settings.model_memory_limit << 20)
+
     def make_classifier(self, artifact: "Artifact") -> "Classifier":
         """A classifier of the caller's own, which closes it."""
         from model.classifier import Classifier
@@ -90,7 +100,19 @@ class Services:
             threads=self.settings.threads or _cores(),
             queue_size=self.settings.queue_size,
             queue_deadline=self.settings.queue_deadline.total_seconds(),
+            make_engine=self._make_engine,
+            budget=self.model_memory,
         )
+
+    def _make_engine(self, artifact: "Artifact", threads: int) -> "Engine":
+        """TensorFlow Serving's, where its address is set; else in this process."""
+        from model.classifier import litert_engine
+
+        if not self.settings.tfserving_url:
+            return litert_engine(artifact, threads)
+        from model.engines.tfserving import TFServingEngine
+
+        return TFServingEngine(self.settings.tfserving_url, artifact.name, len(artifact.manifest.labels))
 
     @cached_property
     def classification(self) -> "Classification":
@@ -107,6 +129,13 @@ class Services:
             result_ttl=settings.result_ttl,
             store_abstracts=settings.store_abstracts,
         )
+
+    @cached_property
+    def pdfs(self) -> "Extractor":
+        """PDFs to abstracts."""
+        from service.pdf.extract import Extractor
+
+        return Extractor()
 
     @cached_property
     def authenticator(self) -> "Authenticator":

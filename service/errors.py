@@ -60,3 +60,7 @@ class NotReady(ServiceError):
     def __init__(self, report: Mapping[str, object]) -> None:
         super().__init__("No model can answer.")
         self.report = report
+
+
+class NotRunning(ServiceError):
+    """No server runs that could be told something."""

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import click
 from click.core import ParameterSource
 
-from service.cli.common import Command, print_table, progress_bar
+from service.cli.common import Command, print_table, progress_bar, services
 from service.cli.model_frozen import check_options, frozen_options, train_head
-from service.cli.model_source import Source
+from service.cli.model_source import Source, model_dir
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -93,20 +93,25 @@ def train(
         report = run(plan, recipe, _Stages(bar, recipe.batch).step, _Stages(bar, 1).calibrate)
     summary = (report.rows, report.threshold, report.micro_f1, report.macro_f1, report.top1, report.ece)
     print_table(("HELD OUT", "THRESHOLD", "MICRO-F1", "MACRO-F1", "TOP-1", "ECE"), [summary])
-    click.echo(f"Next: flask --app wsgi model build {options['out']} --out DIR", err=True)
+    click.echo(f"Next: flask --app wsgi model build {options['out']} --name NAME", err=True)
 
 
 @click.command(cls=Command)
-@click.argument("folder", type=FOLDER)
-@click.option("--out", type=OUT, required=True, metavar="DIR", help="Artifact folder; its name becomes the model's.")
+@click.argument("folder", type=Source())
+@click.option("--out", type=OUT, metavar="DIR", help="Artifact folder; its name becomes the model's.")
+@click.option("--name", metavar="NAME", help="Install it under this name in ABSTRACTS_MODEL_DIR instead.")
 @click.option("--precision", type=click.Choice(["int8", "float32"]), default="int8", show_default=True)
-def build(folder: Path, out: Path, precision: Literal["int8", "float32"]) -> None:
+def build(folder: Path, out: Path | None, name: str | None, precision: Literal["int8", "float32"]) -> None:
     """Build a trained checkpoint into an artifact that can be served, once it lies in ABSTRACTS_MODEL_DIR."""
+    if (out is None) == (name is None):
+        raise click.UsageError("give --out or --name")
     with needs_tensorflow():
         from model.trained import build_artifact
-    artifact = build_artifact(folder, out, precision)
-    size = sum(file.stat().st_size for file in out.iterdir())
-    click.echo(f"{artifact.name}: {artifact.digest}, {size / 1e6:.1f} MB in {out}", err=True)
+    with services() as opened:
+        target = out or model_dir(opened) / str(name)
+    artifact = build_artifact(folder, target, precision)
+    size = sum(file.stat().st_size for file in target.iterdir())
+    click.echo(f"{artifact.name}: {artifact.digest}, {size / 1e6:.1f} MB in {target}", err=True)
 
 
 def as_typed(ctx: click.Context) -> str:
