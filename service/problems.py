@@ -24,6 +24,16 @@ from service.errors import (
     ScopeMissing,
     WrongContentType,
 )
+from service.pdf.errors import (
+    NotAPdf,
+    PdfBusy,
+    PdfDamaged,
+    PdfEncrypted,
+    PdfTooDemanding,
+    PdfTooLarge,
+    PdfWithoutAbstract,
+    PdfWithoutText,
+)
 from storage.errors import Unavailable
 
 log = logging.getLogger("abstracts.problems")
@@ -79,6 +89,42 @@ KINDS: dict[type[Exception], Kind] = {
         "wrong-content-type",
         "The body has the wrong type",
         "Send it with the Content-Type that the route takes.",
+    ),
+    PdfTooLarge: Kind(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "pdf-too-large", "The PDF is too large", "A PDF may have 20 MiB."
+    ),
+    NotAPdf: Kind(
+        HTTPStatus.UNPROCESSABLE_ENTITY, "not-a-pdf", "The file is not a PDF", "It is empty or of another kind."
+    ),
+    PdfDamaged: Kind(
+        HTTPStatus.UNPROCESSABLE_ENTITY, "pdf-damaged", "The PDF is damaged", "Its structure cannot be read."
+    ),
+    PdfEncrypted: Kind(
+        HTTPStatus.UNPROCESSABLE_ENTITY, "pdf-encrypted", "The PDF is encrypted", "It opens only with a password."
+    ),
+    PdfWithoutText: Kind(
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        "pdf-without-text",
+        "The PDF has no text",
+        "Its first pages are pictures, like a scan's.",
+    ),
+    PdfWithoutAbstract: Kind(
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        "pdf-without-abstract",
+        "The PDF shows no abstract",
+        "None was recognised on its first three pages.",
+    ),
+    PdfTooDemanding: Kind(
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        "pdf-too-demanding",
+        "The PDF takes too much to read",
+        "Time and memory for a PDF are limited.",
+    ),
+    PdfBusy: Kind(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "pdf-busy",
+        "Too many PDFs are being read",
+        "Retry-After says how long to wait.",
     ),
     LimitExceeded: Kind(
         HTTPStatus.TOO_MANY_REQUESTS, "limit-exceeded", "A rate limit is used up", "Retry-After says how long to wait."
@@ -202,7 +248,7 @@ def _headers(error: Exception) -> dict[str, str]:
         return {"WWW-Authenticate": 'Bearer realm="abstracts", error="invalid_token"'}
     if isinstance(error, ScopeMissing):
         return {"WWW-Authenticate": 'Bearer realm="abstracts", error="insufficient_scope"'}
-    if isinstance(error, LimitExceeded):
+    if isinstance(error, LimitExceeded | PdfBusy):
         return {"Retry-After": str(error.retry_after)}
     if isinstance(error, Overloaded):
         return {"Retry-After": str(max(1, round(error.retry_after)))}

@@ -1,5 +1,6 @@
 """Predictions as HTTP responses: body, validators and what the cache did."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -50,11 +51,16 @@ class _OwnHeaders(Headers):
 
 
 def prediction_response(
-    answer: Answer, arguments: Mapping[str, Any], requested: Directives = NO_DIRECTIVES
+    answer: Answer,
+    arguments: Mapping[str, Any],
+    requested: Directives = NO_DIRECTIVES,
+    more: Mapping[str, Any] | None = None,
 ) -> Response:
-    """The response to a POST. Its ETag is that of the stored prediction."""
+    """The response to a POST, with `more` members of its object. Its ETag is that of the stored prediction."""
     threshold, top_k = arguments.get("threshold"), arguments.get("top_k")
     body = render(answer.record, cached=answer.outcome == "hit", threshold=threshold, top_k=top_k)
+    if more:
+        body = extended(body, more)
     status = _CACHE_STATUS[answer.outcome, answer.stored]
     if requested.no_cache:
         status = status.replace("fwd=uri-miss", "fwd=request")
@@ -62,6 +68,11 @@ def prediction_response(
     if answer.outcome == "hit":
         headers.append(("Age", str(int(answer.age))))
     return ReadyResponse(body, headers)
+
+
+def extended(body: bytes, more: Mapping[str, Any]) -> bytes:
+    """A rendered JSON object that is not empty, with more members."""
+    return body[:-1] + b", " + json.dumps(more, ensure_ascii=False)[1:].encode()
 
 
 def etag(record: Record, threshold: float | None, top_k: int | None) -> str:

@@ -1,17 +1,18 @@
-"""`predict`: abstracts from a file through the same cache that the API uses."""
+"""`predict`: abstracts from a file, or a paper's, through the same cache that the API uses."""
 
 import json
 import lzma
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, TYPE_CHECKING, Any, cast
 
 import click
 from marshmallow import EXCLUDE
 
 from model.errors import ModelError
+from service.api.answers import extended
 from service.api.blueprint import load
 from service.bootstrap import Services
 from service.cli.common import Command, progress_bar, services
@@ -20,6 +21,9 @@ from service.errors import ServiceError
 from service.problems import as_object
 from service.records import render
 from service.schemas import PredictRequest
+
+if TYPE_CHECKING:
+    from service.pdf.extract import Extractor
 
 Answer = Callable[[Item], tuple[bytes, str]]
 """A line of output, and what it was: hit, miss or problem."""
@@ -33,7 +37,7 @@ Answer = Callable[[Item], tuple[bytes, str]]
 def predict(file: str, model: str | None, threshold: float | None, top_k: int | None) -> None:
     """Classify the abstracts in FILE, or in standard input for -.
 
-    FILE is one text, or JSON objects with `abstract`, one a line: if its name ends in .jsonl or .ndjson (also packed,
+    FILE is a paper as a PDF, one text, or JSON objects with `abstract`, one a line: if its name ends in .jsonl or .ndjson (also packed,
     .gz or .xz), or its first line begins with {". An object's own `threshold` and `top_k` win over the options; its
     other fields do not matter.
 
@@ -41,30 +45,52 @@ def predict(file: str, model: str | None, threshold: float | None, top_k: int | 
     its `problem`; the rest goes on, and the exit status is 1.
     """
     with services() as opened, ExitStack() as stack:
-        answer = _answerer(opened, model, threshold, top_k)
         source = sys.stdin.buffer if file == "-" else stack.enter_context(Path(file).open("rb"))
-        seen = _run(source, file, answer, sys.stdout.buffer)
+        is_paper = file.lower().endswith(".pdf") or source.peek(5).startswith(b"%PDF-")
+        answer = _answerer(opened, model, threshold, top_k, opened.pdfs if is_paper else None)
+        items = _paper(source) if is_paper else read_items(source, file)
+        seen = _run(items, file, answer, sys.stdout.buffer)
     if seen["problem"]:
         raise click.ClickException(
             f"{seen['problem']} of {sum(seen.values())} could not be predicted: see `problem` in the output."
         )
 
 
-def _answerer(opened: Services, name: str | None, threshold: float | None, top_k: int | None) -> Answer:
+def _paper(source: IO[bytes]) -> Iterator[Item]:
+    """All of a PDF, or so much that it is seen to be too large."""
+    from service.pdf.extract import MAX_BYTES
+
+    body = source.read(MAX_BYTES + 1)
+    yield Item(None, len(body), body)
+
+
+def _answerer(
+    opened: Services, name: str | None, threshold: float | None, top_k: int | None, pdfs: "Extractor | None"
+) -> Answer:
+    """Answers texts and objects, or, with `pdfs`, papers."""
     model = opened.models.get(name) if name else opened.models.get_default()
     schema = PredictRequest(unknown=EXCLUDE)
 
     def answer(item: Item) -> tuple[bytes, str]:
         try:
-            asked = {"threshold": threshold, "top_k": top_k} | load(schema, item.value())
+            value, more = (item.value(), None) if pdfs is None else _extract(pdfs, item)
+            asked = {"threshold": threshold, "top_k": top_k} | load(schema, value)
             found = opened.classification.classify(model, asked["abstract"])
         except (ModelError, ServiceError) as exc:
             return _problem(item, exc), "problem"
         hit = found.outcome == "hit"
         line = render(found.record, cached=hit, threshold=asked["threshold"], top_k=asked["top_k"])
-        return line, "hit" if hit else "miss"
+        return extended(line, more) if more else line, "hit" if hit else "miss"
 
     return answer
+
+
+def _extract(pdfs: "Extractor", item: Item) -> tuple[dict[str, str], dict[str, Any]]:
+    """The request that a paper stands for, and what its answer says besides the prediction."""
+    from service.api.pdf import read_abstract
+
+    found = read_abstract(pdfs, item.body)
+    return {"abstract": found.text}, found.members()
 
 
 def _problem(item: Item, error: Exception) -> bytes:
@@ -72,7 +98,7 @@ def _problem(item: Item, error: Exception) -> bytes:
     return json.dumps({"problem": as_object(error) | line}, ensure_ascii=False).encode()
 
 
-def _run(source: IO[bytes], name: str, answer: Answer, out: IO[bytes]) -> dict[str, int]:
+def _run(items: Iterable[Item], name: str, answer: Answer, out: IO[bytes]) -> dict[str, int]:
     """Answers every item; how many of each outcome there were. The bar moves with the bytes read."""
     from rich.progress import TextColumn
 
@@ -82,7 +108,7 @@ def _run(source: IO[bytes], name: str, answer: Answer, out: IO[bytes]) -> dict[s
     with progress_bar(counts, disable=out.isatty()) as progress:
         task = progress.add_task("predicting", total=size, **cast(dict[str, Any], seen))
         try:
-            for item in read_items(source, name):
+            for item in items:
                 line, outcome = answer(item)
                 out.write(line + b"\n")
                 out.flush()

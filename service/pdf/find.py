@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from service.pdf.blocks import Block, Stop, grow, usual_size
 from service.pdf.lines import Line
@@ -39,6 +39,11 @@ class Found:
     method: Method
     confidence: float
     page: int
+
+    def members(self) -> dict[str, Any]:
+        """What an answer says about it besides the prediction."""
+        about = {"method": self.method, "confidence": self.confidence, "page": self.page}
+        return {"abstract": self.text, "extraction": about}
 
 
 def find_abstract(pages: Sequence[Sequence[Line]]) -> Found | None:
