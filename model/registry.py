@@ -72,7 +72,8 @@ def _listing(path: Path) -> Listing:
     try:
         artifact = Artifact.open(path)
     except ArtifactError as exc:
-        return Listing(path.name, "damaged", str(exc), "build or install it again")
+        fault = str(exc).removeprefix(f"{path}: ")  # API clients read it: no business of theirs where the folder is
+        return Listing(path.name, "damaged", fault, "build or install it again")
     if artifact.name != path.name:
         return Listing(path.name, "damaged", f"its manifest names {artifact.name}", "rename the folder")
     if not artifact.manifest.trained:

@@ -135,3 +135,4 @@ def test_untrained_damaged_and_misnamed_artifacts_are_refused_with_a_remedy(tmp_
         registry.get("moved").require()
     with pytest.raises(Damaged, match=r"model\.tflite: SHA-256"):
         registry.get("broken").require()
+    assert str(tmp_path) not in registry.get("broken").reason
