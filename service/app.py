@@ -78,7 +78,7 @@ def _build(app: Application) -> None:
     from werkzeug.middleware.proxy_fix import ProxyFix
 
     from service import problems, web
-    from service.api import health, models, pdf, predict, predictions
+    from service.api import batch, health, models, pdf, predict, predictions
     from service.api.document import Api
     from service.gate import Gate
 
@@ -89,6 +89,14 @@ def _build(app: Application) -> None:
     problems.register(app)
     parts: list[Any] = [
         predict.blueprint(services.models, services.classification, services.limits, services.metrics),
+        batch.blueprint(
+            services.models,
+            services.classification,
+            services.limits,
+            services.metrics,
+            most=services.settings.batch_max,
+            max_body=services.settings.batch_max * MAX_BODY,
+        ),
         pdf.blueprint(services.pdfs, services.models, services.classification, services.limits, services.metrics),
         predictions.blueprint(services.classification),
         models.blueprint(services.models),

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -11,9 +11,9 @@ from typing import Literal, NamedTuple
 
 from cachetools import TTLCache
 
-from model.errors import Overloaded
+from model.errors import ModelError, Overloaded
 from model.text import normalise
-from service.errors import InvalidRequest, NoSuchPrediction, NotStored
+from service.errors import InvalidRequest, LimitExceeded, NoSuchPrediction, NotStored, ServiceError
 from service.models import Models, ServedModel
 from service.records import Record, make_record
 from service.singleflight import SingleFlight
@@ -104,8 +104,38 @@ class Classification:
             if directives.max_age is None or age <= directives.max_age:
                 return Answer(record, "hit", True, age, {"store": time.perf_counter() - started})
         if directives.only_if_cached:
-            raise NotStored("This abstract has no stored prediction. Send it without only-if-cached to compute one.")
+            raise _not_stored()
         return self._compute(model, key, abstract, directives, charge)
+
+    def classify_many(
+        self,
+        model: ServedModel,
+        abstracts: Sequence[str],
+        *,
+        directives: Directives = NO_DIRECTIVES,
+        charge: Callable[[], None] = lambda: None,
+    ) -> list[Answer | Exception]:
+        """For each abstract, in order, its answer or the error that `classify` would raise for it.
+
+        The store is asked once for all of them. What is in there twice is worked out once, and the second is
+        `collapsed`. When `charge` forbids a run of the model, nothing more is run: the rest has that error too.
+        """
+        started = time.perf_counter()
+        keys = [_key_or_error(self._key_of, model, abstract) for abstract in abstracts]
+        texts = {key: text for key, text in zip(keys, abstracts, strict=True) if isinstance(key, str)}
+        found = {} if directives.no_cache else self._look_up_many(model, texts)
+        timings = {"store": time.perf_counter() - started}
+        answers: dict[str, Answer | Exception] = {
+            key: Answer(record, "hit", True, _age(record), timings)
+            for key, record in found.items()
+            if directives.max_age is None or _age(record) <= directives.max_age
+        }
+        refused: LimitExceeded | None = None
+        for key, text in texts.items():
+            if key not in answers:
+                answers[key] = refused or self._compute_or_error(model, key, text, directives, charge)
+                refused = refused or _refusal(answers[key])
+        return list(_in_order(keys, answers))
 
     def find(self, id: str) -> Record:
         """The stored record with this id, of any model that is ready. Raises NoSuchPrediction, Unavailable."""
@@ -131,6 +161,28 @@ class Classification:
         except StorageError:
             return None
         return None if found is None else self._remember(make_record(found, model.labels, model.threshold))
+
+    def _look_up_many(self, model: ServedModel, keys: Iterable[str]) -> dict[str, Record]:
+        found = {key: record for key in keys if (record := self._from_memory(key)) is not None}
+        absent = [key for key in keys if key not in found]
+        if absent:
+            try:
+                stored = self._results.get_many(absent, model.name, len(model.labels))
+            except StorageError:
+                return found
+            for key, prediction in stored.items():
+                found[key] = self._remember(make_record(prediction, model.labels, model.threshold))
+        return found
+
+    def _compute_or_error(
+        self, model: ServedModel, key: str, abstract: str, directives: Directives, charge: Callable[[], None]
+    ) -> Answer | Exception:
+        if directives.only_if_cached:
+            return _not_stored()
+        try:
+            return self._compute(model, key, abstract, directives, charge)
+        except (ModelError, ServiceError) as error:
+            return error
 
     def _compute(
         self,
@@ -208,6 +260,36 @@ def _key_of(model: ServedModel, abstract: str) -> str:
     if not _WORD.search(text):
         raise InvalidRequest({"abstract": ["There are no words in it. Send the abstract's text."]})
     return model.key(text)
+
+
+def _key_or_error(key_of: Callable[[ServedModel, str], str], model: ServedModel, abstract: str) -> str | InvalidRequest:
+    try:
+        return key_of(model, abstract)
+    except InvalidRequest as error:
+        return error
+
+
+def _in_order(
+    keys: Iterable[str | InvalidRequest], answers: Mapping[str, Answer | Exception]
+) -> Iterator[Answer | Exception]:
+    seen = set()
+    for key in keys:
+        if isinstance(key, InvalidRequest):
+            yield key
+            continue
+        answer = answers[key]
+        if key in seen and isinstance(answer, Answer) and answer.outcome == "miss":
+            answer = answer._replace(outcome="collapsed")
+        yield answer
+        seen.add(key)
+
+
+def _refusal(answer: Answer | Exception) -> LimitExceeded | None:
+    return answer if isinstance(answer, LimitExceeded) else None
+
+
+def _not_stored() -> NotStored:
+    return NotStored("This abstract has no stored prediction. Send it without only-if-cached to compute one.")
 
 
 def _age(record: Record) -> float:

@@ -42,6 +42,16 @@ class Call:
     timings: dict[str, float] = field(default_factory=dict)
     outcome: str = ""
 
+    def spend(self, spending: Callable[[ApiKey, list[Window]], None]) -> None:
+        """Counts something against a limit of the key; of each limit only the latest state is kept for the headers."""
+        spent: list[Window] = []
+        try:
+            if self.key is not None:
+                spending(self.key, spent)
+        finally:
+            policies = {window.policy for window in spent}
+            self.windows = [window for window in self.windows if window.policy not in policies] + spent
+
 
 def current_call() -> Call:
     """The request being answered."""

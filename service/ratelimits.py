@@ -90,19 +90,19 @@ class RateLimits:
         """Counts a request of an IP address. Raises LimitExceeded; `spent` gets the windows in either case."""
         self._spend("ip", self._ip, address, spent)
 
-    def spend_key(self, key: ApiKey, spent: list[Window]) -> None:
-        """Counts a request of an API key, by the key's own limit where it has one."""
-        self._spend("key", key.limit or self._key, key.id, spent)
+    def spend_key(self, key: ApiKey, spent: list[Window], amount: int = 1) -> None:
+        """Counts requests of an API key, by the key's own limit where it has one."""
+        self._spend("key", key.limit or self._key, key.id, spent, amount)
 
     def spend_inference(self, key: ApiKey, spent: list[Window]) -> None:
         """Counts a model run of an API key, by the key's own limit where it has one."""
         self._spend("inference", key.limit_inference or self._inference, key.id, spent)
 
-    def _spend(self, policy: str, limit: str, identity: str, spent: list[Window]) -> None:
+    def _spend(self, policy: str, limit: str, identity: str, spent: list[Window], amount: int = 1) -> None:
         now = self._clock()
         exceeded = None
         for name, quota, seconds, suffix in _rules(policy, limit):
-            count = self._increment(f"{name}/{identity}{suffix}", seconds)
+            count = self._increment(f"{name}/{identity}{suffix}", seconds, amount)
             window = Window(name, quota, seconds, max(0, quota - count), max(1, ceil(seconds - now % seconds)))
             spent.append(window)
             if count > quota and (exceeded is None or window.resets_in > exceeded.resets_in):
@@ -114,11 +114,11 @@ class RateLimits:
                 exceeded.resets_in,
             )
 
-    def _increment(self, key: str, seconds: int) -> int:
+    def _increment(self, key: str, seconds: int, amount: int) -> int:
         try:
-            return self._shared.incr(key, seconds)
+            return self._shared.incr(key, seconds, amount)
         except StorageError:  # counted and logged by the guard
-            return self._local.incr(key, seconds)
+            return self._local.incr(key, seconds, amount)
 
 
 @lru_cache(maxsize=1024)

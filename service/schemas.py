@@ -62,7 +62,22 @@ _SHARE = validate.Range(0, 1, error="Send a number from 0 to 1.")
 _COUNT = validate.Range(1, error="Send a whole number of at least 1.")
 
 
-class PredictRequest(Schema):
+class Wishes(Schema):
+    """How scores are turned into categories."""
+
+    threshold = Number(
+        validate=_SHARE,
+        error_messages={"null": "It is null. Send a number, or leave it out."},
+        metadata={"description": "Lowest score of a category; by default the model's own operating point."},
+    )
+    top_k = WholeNumber(
+        validate=_COUNT,
+        error_messages={"null": "It is null. Send a number, or leave it out."},
+        metadata={"description": "The most categories to return."},
+    )
+
+
+class PredictRequest(Wishes):
     """One abstract. Unknown fields are refused."""
 
     class Meta:
@@ -78,16 +93,38 @@ class PredictRequest(Schema):
         error_messages={"required": "It is missing. Send the abstract's text.", "null": "It is null. Send a string."},
         metadata={"minLength": MIN_CHARACTERS, "maxLength": MAX_CHARACTERS},
     )
-    threshold = Number(
-        validate=_SHARE,
-        error_messages={"null": "It is null. Send a number, or leave it out."},
-        metadata={"description": "Lowest score of a category; by default the model's own operating point."},
+
+
+class ManyRequest(Wishes):
+    """Several abstracts. What is wrong with one of them is for its place in the answer to say."""
+
+    class Meta:
+        unknown = RAISE
+
+    error_messages = {  # noqa: RUF012  (marshmallow's own class attribute)
+        "type": 'Send a JSON object like {"abstracts": ["..."]}.',
+        "unknown": "There is no such field. Send abstracts, and if you like model, threshold and top_k.",
+    }
+
+    model = fields.String(
+        error_messages={"null": "It is null. Send a model's name, or leave it out.", "invalid": "Not a string."},
+        metadata={"description": "The model to ask; by default the one of /api/predict/."},
     )
-    top_k = WholeNumber(
-        validate=_COUNT,
-        error_messages={"null": "It is null. Send a number, or leave it out."},
-        metadata={"description": "The most categories to return."},
+
+
+def many_request(name: str, most: int) -> type[Schema]:
+    """The schema, called `name`, of a request with 1 to `most` abstracts."""
+    abstracts = fields.List(
+        fields.Raw(allow_none=True, metadata={"type": "string", "description": "By the rules of a single request."}),
+        required=True,
+        validate=validate.Length(1, most, error=f"Send 1 to {most} abstracts."),
+        error_messages={
+            "required": "It is missing. Send a list of abstracts.",
+            "null": "It is null. Send a list of abstracts.",
+            "invalid": "Not a list. Send a list of abstracts.",
+        },
     )
+    return type(name, (ManyRequest,), {"abstracts": abstracts, "__doc__": ManyRequest.__doc__})
 
 
 class PredictionQuery(Schema):
@@ -125,6 +162,20 @@ class PredictionResponse(Schema):
         metadata={"description": "At or above the threshold, best first, at most top_k."},
     )
     cached = fields.Boolean(required=True)
+
+
+class BatchResponse(Schema):
+    """Answers in the order of their abstracts, and how many of them there are of each sort."""
+
+    results = fields.List(
+        fields.Dict(),
+        required=True,
+        metadata={"description": "Each a prediction, or an object whose `problem` says what was wrong."},
+    )
+    hits = fields.Integer(required=True, metadata={"description": "Stored before."})
+    misses = fields.Integer(required=True, metadata={"description": "Worked out by the model for this request."})
+    collapsed = fields.Integer(required=True, metadata={"description": "Worked out for another, or twice in here."})
+    problems = fields.Integer(required=True)
 
 
 class ModelResponse(Schema):

@@ -92,15 +92,21 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
         query: type[Schema] | None = None,
         returns: type[Schema] | None = None,
         problems: tuple[type[Exception], ...] = (),
+        method: str | None = None,
+        status: HTTPStatus = HTTPStatus.OK,
+        max_body: int | None = None,
+        document: Mapping[str, Any] = MappingProxyType({}),
     ) -> Callable[[View], View]:
-        """Adds a route, a POST if it takes a body, else a GET, for those whom `level` names.
+        """Adds a route for those whom `level` names; by default a POST if it takes a body, else a GET.
 
-        The view gets the loaded `body` or `query` first. `problems` are those that other routes do not have.
+        The view gets the loaded `body` or `query` first. `problems` are those that other routes do not have. `max_body`
+        is the most bytes of a body where it is not the app's bound. `document` has more of the OpenAPI operation.
         """
         guards = _GUARDS.get(level, (KeyMissing, ScopeMissing, LimitExceeded, Unavailable))
         security = [] if level in _GUARDS else SECURITY
-        documentation = [self.doc(responses=references((*problems, *guards)), security=security)]
-        documentation.append(self.response(HTTPStatus.OK, returns))
+        responses = references((*problems, *guards)) | document.get("responses", {})
+        documentation = [self.doc(**{**document, "responses": responses}, security=security)]
+        documentation.append(self.response(status, returns))
         location = "json" if query is None else "query"
         arguments = body or query
         if arguments is not None:
@@ -112,10 +118,22 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
                 view = self.ARGUMENTS_PARSER.use_args(arguments, location=location)(view)
             # What flask-smorest wraps around a view to document it would be run with every request.
             view._apidoc = documented._apidoc  # type: ignore[attr-defined]
-            self.add_url_rule(rule, view_func=access(level)(view), methods=["GET" if body is None else "POST"])
+            if max_body is not None:
+                view = _with_bound(max_body, view)
+            methods = [method or ("GET" if body is None else "POST")]
+            self.add_url_rule(rule, view_func=access(level)(view), methods=methods)
             return view
 
         return add
+
+
+def _with_bound(max_body: int, view: View) -> View:
+    @functools.wraps(view)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        request.max_content_length = max_body
+        return view(*args, **kwargs)
+
+    return wrapper  # type: ignore[return-value]
 
 
 def load(schema: Schema, data: Any) -> dict[str, Any]:
