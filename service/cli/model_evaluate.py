@@ -1,5 +1,6 @@
 """`model evaluate`: how good a model is."""
 
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Final
@@ -41,6 +42,8 @@ def evaluate(
 ) -> None:
     """Measure a model on labelled abstracts: JSONL files (also .gz or .xz) with `abstract` and `labels`.
 
+    A single-label model is measured on `primary` (without it: the first label) alone.
+
     For each file: micro- and macro-F1 (over labels that occur), top-1 (the best-scored label is a true one), expected
     calibration error; then label by label; then micro- and macro-F1 at other thresholds.
     """
@@ -70,6 +73,8 @@ def _measure(
     rows = list(islice(read_rows(path, weight_field), limit))
     if not rows:
         raise DataError(f"{path}: there are no rows in it")
+    if artifact.manifest.activation == "softmax":
+        rows = [replace(row, labels=(row.primary,)) for row in rows]
     labels = artifact.manifest.labels
     truth = label_matrix(rows, labels)
     scores = score(opened, artifact, [row.text for row in rows], path.name)

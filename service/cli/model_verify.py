@@ -1,15 +1,19 @@
 """`model verify`: is a model whole, and does it say what another one says?"""
 
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from model.artifact import Artifact
+from model.artifact import MANIFEST, Artifact
 from model.text import normalise
 from service.bootstrap import Services
 from service.cli.common import Command, json_option, print_json, print_table, services
+from service.cli.model_train import needs_tensorflow
 from service.cli.scoring import score
 
 if TYPE_CHECKING:
@@ -33,7 +37,7 @@ SAMPLES: Final = (
     "--against",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     metavar="DIR",
-    help="Another artifact of the same labels, such as the float32 build, to compare with.",
+    help="Another artifact of the same labels, or the trained checkpoint, which is built as float32 to compare with.",
 )
 @click.option(
     "--sample",
@@ -47,17 +51,20 @@ def verify(model: str | None, against: Path | None, sample: Path | None, limit: 
     """Check that MODEL is whole and gives finite scores. A name, or an artifact's folder; without, the default model.
 
     With --against: the largest difference of a score, and how many labels fall on the other side of the threshold.
+    Against a trained checkpoint, every tensor is accounted for once more, too.
     """
     with services() as opened:
         artifact = _open(opened, model)
         texts = _texts(sample, limit)
         result = {"model": artifact.name, "model_digest": artifact.digest, "texts": len(texts)}
+        if "tensors" in artifact.manifest.architecture:
+            result["tensors"] = artifact.manifest.architecture["tensors"]
         scores = score(opened, artifact, texts, artifact.name)
         if against is not None:
-            other = Artifact.open(against)
-            if other.manifest.labels != artifact.manifest.labels:
-                raise click.ClickException(f"{against} has other labels than {artifact.path}")
-            others = score(opened, other, texts, f"{other.name} ({other.manifest.precision})")
+            with _reference(against, artifact.name) as other:
+                if other.manifest.labels != artifact.manifest.labels:
+                    raise click.ClickException(f"{against} has other labels than {artifact.path}")
+                others = score(opened, other, texts, f"{other.name} ({other.manifest.precision})")
             result |= _compare(scores, others, artifact.manifest.threshold)
     if as_json:
         print_json(result)
@@ -69,6 +76,18 @@ def _open(opened: Services, model: str | None) -> Artifact:
     if model is not None and model not in opened.registry.names() and Path(model).is_dir():
         return Artifact.open(Path(model))
     return opened.registry.get(model or opened.registry.default).require()
+
+
+@contextmanager
+def _reference(folder: Path, name: str) -> Iterator[Artifact]:
+    """The artifact in the folder, or the one that its trained checkpoint becomes in float32, for as long as needed."""
+    if (folder / MANIFEST).is_file():
+        yield Artifact.open(folder)
+        return
+    with needs_tensorflow():
+        from model.trained import build_artifact
+    with tempfile.TemporaryDirectory() as temporary:
+        yield build_artifact(folder, Path(temporary) / name, "float32")
 
 
 def _texts(sample: Path | None, limit: int | None) -> list[str]:

@@ -65,9 +65,7 @@ def test_features_are_computed_once(checkpoint: Path, data: Path, tmp_path: Path
     plan = FrozenPlan(checkpoint, (data,), tmp_path / "out", "multi", examples=80, max_tokens=24, threads=1)
     train_frozen(plan, RECIPE, QUIET)
     again: list[tuple[int, int]] = []
-    train_frozen(
-        replace(plan, kind="multi"), HeadRecipe(epochs=3), Listener(lambda *at: again.append(at), lambda *at: None)
-    )
+    train_frozen(plan, HeadRecipe(epochs=3), Listener(lambda *at: again.append(at), lambda *at: None))
     assert again == []
 
 
