@@ -17,12 +17,12 @@ def model() -> None:
 
 for name, (module, about) in {
     "build": ("model_train", "Build a trained checkpoint into an artifact that can be served."),
-    "default": ("model_install", "Make a model the one that answers where none is named."),
+    "default": ("model_install", "Make NAME the model that answers where none is named."),
     "evaluate": ("model_evaluate", "Measure a model on labelled abstracts."),
     "export": ("model_install", "Write a trained checkpoint as a SavedModel for TensorFlow Serving."),
     "pull": ("model_pull", "Get a checkpoint from the model hub."),
     "reload": ("model_install", "Have the running server read its models again."),
-    "remove": ("model_install", "Remove an installed model or checkpoint."),
+    "remove": ("model_install", "Remove the model, or else the checkpoint, of that name."),
     "train": ("model_train", "Fine-tune a BERT checkpoint on labelled abstracts."),
     "verify": ("model_verify", "Check that MODEL is whole and gives finite scores."),
 }.items():

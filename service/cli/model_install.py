@@ -20,7 +20,7 @@ VARIABLE: Final = "ABSTRACTS_DEFAULT_MODEL"
 @click.command(cls=Command)
 @click.argument("name")
 def remove(name: str) -> None:
-    """Remove an installed model, or else a checkpoint, of that name. What is shipped stays."""
+    """Remove the model, or else the checkpoint, of that name. What is shipped stays."""
     with services() as opened:
         model, checkpoint = model_dir(opened) / name, checkpoints(opened) / name
         if Path(name).name == name and model.is_dir():
@@ -43,7 +43,7 @@ def _refuse_shared(opened: Services, model: Path) -> None:
 @click.command(cls=Command)
 @click.argument("name")
 def default(name: str) -> None:
-    """Make a model the one that /api/predict/ asks: ABSTRACTS_DEFAULT_MODEL in .env."""
+    """Make NAME the model that answers where none is named: ABSTRACTS_DEFAULT_MODEL in .env."""
     with services() as opened:
         opened.registry.get(name).require()
         set_key(Path(".env"), "ABSTRACTS_DEFAULT_MODEL", name, quote_mode="never")
@@ -54,7 +54,7 @@ def default(name: str) -> None:
 
 @click.command(cls=Command)
 def reload() -> None:
-    """Have the server that runs here read its models again; no request is dropped. The same as SIGHUP."""
+    """Have the running server read its models again; no request is dropped. The same as SIGHUP."""
     with services() as opened:
         process = reload_server(opened.settings)
     click.echo(f"Told the server (process {process}) to read its models again; it takes a few seconds.", err=True)
