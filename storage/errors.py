@@ -17,6 +17,14 @@ class Corrupt(StorageError):
     """What is stored cannot be read: a damaged or foreign file, a schema from the future, bytes of the wrong form."""
 
 
+class Full(StorageError):
+    """There is too much of something already; nothing was stored."""
+
+
+class NameTaken(StorageError):
+    """A client's name for a request was used before, for another one; nothing was stored."""
+
+
 class KeyRejected(StorageError):
     """A presented API key does not authenticate. Never raised for an outage."""
 

@@ -1,6 +1,7 @@
 """The records over Couchbase: predictions, API keys and limits."""
 
 from tests.contracts.couchbase_store import CouchbaseStore
+from tests.contracts.jobs import JobsContract
 from tests.contracts.keys import KeysContract
 from tests.contracts.ratelimit import RateLimitContract
 from tests.contracts.results import ResultsContract
@@ -15,4 +16,8 @@ class TestCouchbaseKeys(CouchbaseStore, KeysContract):
 
 
 class TestCouchbaseRateLimit(CouchbaseStore, RateLimitContract):
+    pass
+
+
+class TestCouchbaseJobs(CouchbaseStore, JobsContract):
     pass

@@ -1,5 +1,6 @@
 """Predictions, keys and limits over dictionaries."""
 
+from tests.contracts.jobs import JobsContract
 from tests.contracts.keys import KeysContract
 from tests.contracts.ratelimit import RateLimitContract
 from tests.contracts.results import ResultsContract
@@ -15,4 +16,8 @@ class TestMemoryKeys(MemoryStore, KeysContract):
 
 
 class TestMemoryRateLimit(MemoryStore, RateLimitContract):
+    pass
+
+
+class TestMemoryJobs(MemoryStore, JobsContract):
     pass

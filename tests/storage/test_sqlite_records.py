@@ -1,5 +1,6 @@
 """Predictions, keys and limits over a SQLite file."""
 
+from tests.contracts.jobs import JobsContract
 from tests.contracts.keys import KeysContract
 from tests.contracts.ratelimit import RateLimitContract
 from tests.contracts.results import ResultsContract
@@ -15,4 +16,8 @@ class TestSQLiteKeys(SQLiteStore, KeysContract):
 
 
 class TestSQLiteRateLimit(SQLiteStore, RateLimitContract):
+    pass
+
+
+class TestSQLiteJobs(SQLiteStore, JobsContract):
     pass
