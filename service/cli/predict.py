@@ -1,5 +1,6 @@
 """`predict`: abstracts from a file, or a paper's, through the same cache that the API uses."""
 
+import io
 import json
 import lzma
 import sys
@@ -37,16 +38,16 @@ Answer = Callable[[Item], tuple[bytes, str]]
 def predict(file: str, model: str | None, threshold: float | None, top_k: int | None) -> None:
     """Classify the abstracts in FILE, or in standard input for -.
 
-    FILE is a paper as a PDF, one text, or JSON objects with `abstract`, one a line: if its name ends in .jsonl or .ndjson (also packed,
-    .gz or .xz), or its first line begins with {". An object's own `threshold` and `top_k` win over the options; its
-    other fields do not matter.
+    FILE is one text, or a paper as a PDF, or JSON objects with `abstract`, one a line: if its name ends in .jsonl or
+    .ndjson (also packed, .gz or .xz), or its first line begins with {". An object's own `threshold` and `top_k` win
+    over the options; its other fields do not matter.
 
     Prints one response object a line, in order, as the API would send it. In place of a bad line stands an object with
     its `problem`; the rest goes on, and the exit status is 1.
     """
     with services() as opened, ExitStack() as stack:
         source = sys.stdin.buffer if file == "-" else stack.enter_context(Path(file).open("rb"))
-        is_paper = file.lower().endswith(".pdf") or source.peek(5).startswith(b"%PDF-")
+        is_paper = file.lower().endswith(".pdf") or _starts_like_pdf(source)
         answer = _answerer(opened, model, threshold, top_k, opened.pdfs if is_paper else None)
         items = _paper(source) if is_paper else read_items(source, file)
         seen = _run(items, file, answer, sys.stdout.buffer)
@@ -54,6 +55,10 @@ def predict(file: str, model: str | None, threshold: float | None, top_k: int | 
         raise click.ClickException(
             f"{seen['problem']} of {sum(seen.values())} could not be predicted: see `problem` in the output."
         )
+
+
+def _starts_like_pdf(source: IO[bytes]) -> bool:
+    return isinstance(source, io.BufferedReader) and source.peek(5).startswith(b"%PDF-")
 
 
 def _paper(source: IO[bytes]) -> Iterator[Item]:

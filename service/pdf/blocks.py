@@ -136,7 +136,7 @@ def _is_apart(page: Sequence[Line], block: Sequence[Line], line: Line) -> bool:
         return step > 2.4 * max(line.size, block[0].size)
     if step <= _WIDE_GAP * usual:
         return False
-    if step > 3.2 * usual:
+    if step > 3.2 * usual or line.text.isdigit():
         return True
     return ends_sentence(block[-1].text) and not _goes_on(page, block, line)
 

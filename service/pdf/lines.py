@@ -75,7 +75,7 @@ class _Run:
 
     def _is_over(self, char: Char) -> bool:
         """Whether it goes back by little, as limits of sums and accents do."""
-        return self.chars[0].x0 < char.x0 and char.x0 > self.chars[-1].x1 - 2.5 * self.size
+        return self.chars[0].x0 < char.x0 and -2.5 * self.size < char.x0 - self.chars[-1].x1 < 0
 
 
 def _runs(chars: Iterable[Char]) -> list[_Run]:

@@ -1,0 +1,116 @@
+"""POST /api/predict/pdf."""
+
+import io
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from service.app import Application
+from service.pdf.extract import MAX_BYTES, Extractor
+from tests.service.conftest import TestServices
+from tests.service.pdf.papers import SENTENCES, Put, column, head, make_pdf
+
+TEXT = " ".join(SENTENCES)
+PAPER = make_pdf([*head(), Put("Abstract", 280, 160), *column(SENTENCES, 90, 180)])
+
+
+@pytest.fixture(autouse=True)
+def patient(services: TestServices) -> None:
+    """Time is not what is tested here."""
+    services.__dict__["pdfs"] = Extractor(seconds=60)
+
+
+def post(client: FlaskClient, data: bytes = PAPER, **parts: Any) -> TestResponse:
+    return client.post("/api/predict/pdf", data={"file": (io.BytesIO(data), "paper.pdf"), **parts})
+
+
+def test_a_paper_is_classified_by_its_abstract(client: FlaskClient, services: TestServices) -> None:
+    response = post(client)
+    body = response.get_json()
+    assert response.status_code == 200
+    assert body["abstract"] == TEXT
+    assert body["extraction"] == {"method": "heading", "confidence": body["extraction"]["confidence"], "page": 1}
+    assert body["cached"] is False
+    assert response.headers["Cache-Status"] == "abstracts; fwd=uri-miss; stored"
+    assert "pdf;dur=" in response.headers["Server-Timing"]
+    assert services.engine.texts == [TEXT]
+
+
+def test_it_shares_the_cache_with_the_text(client: FlaskClient, services: TestServices) -> None:
+    text = client.post("/api/predict/", json={"abstract": TEXT}).get_json()
+    paper = post(client)
+    assert paper.headers["Cache-Status"] == "abstracts; hit"
+    assert paper.get_json()["id"] == text["id"]
+    assert len(services.engine.texts) == 1
+
+
+def test_threshold_and_top_k_are_parts(client: FlaskClient) -> None:
+    assert len(post(client, threshold="0", top_k="2").get_json()["categories"]) == 2
+    assert post(client, threshold="7").get_json()["errors"].keys() == {"threshold"}
+
+
+@pytest.mark.parametrize(
+    ("data", "slug"),
+    [
+        (b"", "not-a-pdf"),
+        (b"hello", "not-a-pdf"),
+        (PAPER[:400], "pdf-damaged"),
+        (make_pdf(head(), encrypt=True), "pdf-encrypted"),
+        (make_pdf([]), "pdf-without-text"),
+        (make_pdf(head()), "pdf-without-abstract"),
+    ],
+    ids=["empty", "text", "damaged", "encrypted", "no-text", "no-abstract"],
+)
+def test_each_fault_is_its_own_problem(client: FlaskClient, services: TestServices, data: bytes, slug: str) -> None:
+    response = post(client, data)
+    assert (response.status_code, response.get_json()["type"]) == (422, f"/problems/{slug}")
+    assert response.content_type == "application/problem+json"
+    assert services.backend.count("results") == 0
+
+
+def test_an_abstract_that_would_not_do_as_a_text(client: FlaskClient) -> None:
+    short = [*head(), Put("Abstract", 280, 160), Put("It is so if a is in b or as c.", 90, 180)]
+    assert post(client, make_pdf(short)).get_json()["type"] == "/problems/pdf-without-abstract"
+
+
+def test_a_paper_of_more_than_20_mib(client: FlaskClient) -> None:
+    just = post(client, b"%PDF-" + bytes(MAX_BYTES))
+    assert (just.status_code, just.get_json()["type"]) == (413, "/problems/pdf-too-large")
+    far = post(client, b"%PDF-" + bytes(MAX_BYTES + (1 << 20)))
+    assert (far.status_code, far.get_json()["type"]) == (413, "/problems/body-too-large")
+
+
+def test_a_hung_reader_is_a_problem(client: FlaskClient, services: TestServices) -> None:
+    services.__dict__["pdfs"] = Extractor(seconds=0.3, command=("/bin/sh", "-c", "exec sleep 600"))
+    response = post(client)
+    assert (response.status_code, response.get_json()["type"]) == (422, "/problems/pdf-too-demanding")
+
+
+def test_where_too_many_wait(client: FlaskClient, services: TestServices) -> None:
+    services.__dict__["pdfs"] = Extractor(processes=0, waiting=0)
+    response = post(client)
+    assert (response.status_code, response.get_json()["type"]) == (503, "/problems/pdf-busy")
+    assert int(response.headers["Retry-After"]) > 0
+
+
+@pytest.mark.parametrize(
+    ("request_", "status", "field"),
+    [
+        ({"json": {"file": "x"}}, 415, None),
+        ({"data": {}, "content_type": "multipart/form-data; boundary=x"}, 400, "file"),
+        ({"data": {"file": "text"}, "content_type": "multipart/form-data"}, 400, "file"),
+        ({"data": {"paper": (io.BytesIO(PAPER), "a.pdf")}}, 400, "paper"),
+        ({"data": {"file": [(io.BytesIO(PAPER), "a.pdf"), (io.BytesIO(PAPER), "b.pdf")]}}, 400, "file"),
+    ],
+    ids=["json", "nothing", "no-filename", "other-name", "two"],
+)
+def test_bad_forms(client: FlaskClient, request_: dict[str, Any], status: int, field: str | None) -> None:
+    response = client.post("/api/predict/pdf", **request_)
+    assert response.status_code == status
+    assert field is None or field in response.get_json()["errors"]
+
+
+def test_it_needs_a_key(app: Application) -> None:
+    assert post(app.test_client()).status_code == 401
