@@ -132,6 +132,8 @@ class Classifier:
 
     def _load(self) -> tuple[Tokenizer, Engine]:
         artifact = self.artifact
+        if artifact.replaced():
+            raise Replaced(artifact.name)
         need = 2 * artifact.size + _WORKING_MEMORY  # the graph as it is mapped, and as XNNPACK packs it
         self._budget.admit(self, artifact.name, need, self._deadline)
         try:
@@ -143,7 +145,7 @@ class Classifier:
         return self._loaded
 
     def _engine(self) -> Engine:
-        """The engine over the files that were verified, and no others."""
+        """The engine over the files that were verified: they may have been replaced while it read them."""
         engine = self._make_engine(self.artifact, self._threads)
         if self.artifact.replaced():
             engine.close()

@@ -180,12 +180,7 @@ def _open(address: str, headers: Mapping[str, str]) -> Any:
         return build_opener(_Redirects).open(request, timeout=TIMEOUT)
     except HTTPError as exc:
         with exc:
-            hint = {
-                401: "no such model, or HF_TOKEN lacks access to it",
-                403: "HF_TOKEN lacks access to it",
-                404: "no such model",
-            }
-            raise PullError(f"{address}: {hint.get(exc.code, f'status {exc.code} {exc.reason}')}") from exc
+            raise PullError(f"{address}: {_HINTS.get(exc.code, f'status {exc.code} {exc.reason}')}") from exc
     except (URLError, HTTPException, OSError) as exc:
         reason = getattr(exc, "reason", exc)
         raise PullError(

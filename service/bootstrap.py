@@ -15,17 +15,23 @@ if TYPE_CHECKING:
     from model.registry import Registry
     from service.auth import Authenticator
     from service.classification import Classification
+    from service.jobs.attendants import Attendant
+    from service.jobs.runner import Runner
     from service.logs import AccessLog
     from service.metrics import Metrics
     from service.models import Models
     from service.pdf.extract import Extractor
     from service.ratelimits import RateLimits
     from storage.base import Backend
+    from storage.jobs import Jobs
     from storage.keys import Keys
     from storage.results import Results
 
 FLIGHT_GRACE = 30.0
 """Seconds, beyond the queue's deadline, after which a request no longer waits for another one's model run."""
+
+PROBE_TIMEOUT = 2.0
+"""Seconds that a readiness probe waits for TensorFlow Serving, for each model."""
 
 
 class Services:
@@ -82,14 +88,23 @@ class Services:
         """The models that answer, each loaded when it first has to run."""
         from service.models import Models
 
-        return Models(self.registry, self.make_classifier)
+        return Models(self.registry, self.make_classifier, self._is_reachable)
+
+    def _is_reachable(self, name: str) -> bool:
+        """Whether TensorFlow Serving, where it runs the models, has this one."""
+        if not self.settings.tfserving_url:
+            return True
+        from model.engines.tfserving import is_available
+
+        return is_available(self.settings.tfserving_url, name, PROBE_TIMEOUT)
 
     @cached_property
     def model_memory(self) -> "MemoryBudget":
         """The memory that all models share."""
         from model.budget import MemoryBudget
 
-        return MemoryBudget(self.settings.model_memory_limit << 20)
+        here = not self.settings.tfserving_url
+        return MemoryBudget(self.settings.model_memory_limit << 20 if here else 0)
 
     def make_classifier(self, artifact: "Artifact") -> "Classifier":
         """A classifier of the caller's own, which closes it."""
@@ -153,7 +168,8 @@ class Services:
         settings = self.settings
         local = LocalCounters()
         # One process with a store of its own: nobody else would read the counters, so they need not leave it.
-        alone = settings.workers == 1 and not settings.store_url.startswith("couchbase")
+        shared_store = settings.store_url.startswith("couchbase") or settings.jobs_broker_url
+        alone = settings.workers == 1 and not shared_store
         return RateLimits(
             local if alone else BackendStorage(backend=self.backend),
             local,
@@ -161,6 +177,31 @@ class Services:
             key=settings.limit_key,
             inference=settings.limit_inference,
         )
+
+    @cached_property
+    def jobs(self) -> "Jobs":
+        """Stored jobs."""
+        from storage.jobs import Jobs
+
+        return Jobs(self.backend, ttl=self.settings.job_ttl)
+
+    @cached_property
+    def runner(self) -> "Runner":
+        """Works jobs off, whoever holds them."""
+        from service.jobs.runner import Runner
+
+        return Runner(self.jobs, self.models, self.classification, self.keys, self.limits, self.metrics.answered)
+
+    @cached_property
+    def attendant(self) -> "Attendant":
+        """Looks after jobs while the server runs: works them off, or hands them to the broker."""
+        if self.settings.jobs_broker_url:
+            from service.jobs.broker import BrokerDispatcher
+
+            return BrokerDispatcher(self.jobs, self.settings.jobs_broker_url)
+        from service.jobs.attendants import LocalWorker
+
+        return LocalWorker(self.jobs, lambda: self.runner)
 
     @cached_property
     def metrics(self) -> "Metrics":
@@ -181,6 +222,8 @@ class Services:
     def close(self) -> None:
         """Unloads models and closes the store, of those that were opened."""
         opened = vars(self)
+        if "attendant" in opened:
+            self.attendant.close()
         if "models" in opened:
             self.models.close()
         if "bare_backend" in opened:

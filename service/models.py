@@ -37,9 +37,16 @@ class ServedModel:
 class Models:
     """Finds a ready model by name. Thread safe; classifiers are kept until close()."""
 
-    def __init__(self, registry: Registry, make_classifier: Callable[[Artifact], Classifier]) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        make_classifier: Callable[[Artifact], Classifier],
+        is_reachable: Callable[[str], bool] = lambda _: True,
+    ) -> None:
+        """`is_reachable`: whether what runs the model of that name, where that is another process, has it ready."""
         self._registry = registry
         self._make_classifier = make_classifier
+        self._is_reachable = is_reachable
         self._lock = threading.Lock()
         self._served: dict[str, ServedModel] = {}
 
@@ -86,6 +93,15 @@ class Models:
     def listings(self) -> list[Listing]:
         """Every model known, ready or not."""
         return self._registry.list()
+
+    def states(self) -> dict[str, str]:
+        """Each model's state: its listing's, or `unreachable` where the artifact is ready and its server is not."""
+        return {
+            listing.name: "unreachable"
+            if listing.state == "ready" and not self._is_reachable(listing.name)
+            else listing.state
+            for listing in self._registry.list()
+        }
 
     def listing(self, name: str) -> Listing:
         """Raises UnknownModel."""

@@ -92,3 +92,12 @@ class TFServingEngine(Engine):
         if len(data) > MAX_BODY:
             raise HTTPException(f"an answer of more than {MAX_BODY} bytes")
         return response, data
+
+
+def is_available(url: str, model: str, timeout: float) -> bool:
+    """Whether the server answers within `timeout` seconds and has a version of the model available."""
+    try:
+        TFServingEngine(url, model, labels=0, timeout=timeout).close()
+    except EngineError:
+        return False
+    return True

@@ -45,7 +45,7 @@ def readiness(models: Models, backend: Backend) -> Mapping[str, Any]:
         store = "up"
     except StorageError:
         store = "down"
-    states = {listing.name: listing.state for listing in models.listings()}
+    states = models.states()
     if "ready" not in states.values():
         state = "unready"
     elif store == "down" or states.get(models.default) != "ready":

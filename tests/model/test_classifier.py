@@ -127,6 +127,21 @@ def test_files_that_were_replaced_since_are_not_loaded(make: Callable[..., Class
     (artifact.path / "model.tflite").write_bytes(b"another graph")
     with pytest.raises(Replaced, match="model reload"):
         classifier.classify("stars")
+    (artifact.path / "model.tflite").unlink()
+    with pytest.raises(Replaced, match="model reload"):
+        classifier.classify("stars")
+    assert not classifier.loaded
+
+
+def test_files_that_are_replaced_while_they_load_are_given_up(artifact: Artifact, engine: HeldEngine) -> None:
+    def replace_while_loading(*_: object) -> HeldEngine:
+        (artifact.path / "model.tflite").write_bytes(b"another graph")
+        return engine
+
+    classifier = Classifier(artifact, threads=1, queue_size=1, queue_deadline=WAIT, make_engine=replace_while_loading)
+    with pytest.raises(Replaced):
+        classifier.classify("stars")
+    assert engine.closed
     assert not classifier.loaded
 
 

@@ -15,7 +15,7 @@ import tensorflow as tf
 from model.engines.base import Engine
 from model.engines.litert import LiteRTEngine
 from model.engines.savedmodel import SavedModelEngine
-from model.engines.tfserving import TFServingEngine
+from model.engines.tfserving import TFServingEngine, is_available
 from model.errors import CheckpointError, EngineError
 from model.export import export_saved_model
 from model.trained import build_artifact
@@ -159,3 +159,11 @@ def test_another_number_of_labels_is_an_engine_error(server: ServingServer) -> N
     with pytest.raises(EngineError, match="4 labels"):
         engine.scores(IDS)
     engine.close()
+
+
+def test_a_probe_tells_whether_a_model_is_available(server: ServingServer) -> None:
+    assert is_available(server.url, "tiny", 10)
+    assert not is_available(server.url, "other", 10)
+    server.state = "END"
+    assert not is_available(server.url, "tiny", 10)
+    assert not is_available("http://127.0.0.1:9", "tiny", 10)
