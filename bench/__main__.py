@@ -1,7 +1,7 @@
 """Runs every benchmark in turn, each in a process of its own: python -m bench
 
-Each is named with what it compares. One that fails does not stop the rest, but the exit status is then 1. To run one, or
-to give it arguments: python -m bench.NAME
+Each is named with what it compares. One that fails does not stop the rest, but the exit status is then 1.
+To run one, or to give it arguments: python -m bench.NAME
 """
 
 import ast

@@ -1,7 +1,7 @@
-"""What Backend costs over its bare driver: python -m bench.storage
+"""What each Backend costs over its bare driver: python -m bench.storage [sqlite] [couchbase]
 
 Gets and puts of a stored prediction's size, one thread, both sides in turn within one run; the figures are medians of
-rounds, so that what else the machine does falls on both.
+rounds, so that what else the machine does falls on both. Where Couchbase is: see bench.cluster.
 """
 
 import itertools
@@ -15,15 +15,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from bench.cluster import couchbase_cluster, url_of
 from storage.base import Backend
+from storage.couchbase_cluster import Connection, Settings
+from storage.couchbase_url import CouchbaseUrl
 from storage.sqlite import SQLiteBackend
+from tests.contracts.couchbase_store import CONNECT_TIMEOUT, TIMEOUT
 
 KEYS = [f"arxiv-mini/0/{n:064x}" for n in range(1000)]
 # Three in turn over a thousand keys, so that no put repeats what is there: SQLite skips the write of equal bytes.
 _VALUES = itertools.cycle(
     b'{"scores":[' + b",".join(b"0.%d0000000149011612" % digit for _ in range(20)) + b"]}" for digit in (1, 2, 3)
 )
-ROUNDS = 30
+ROUNDS = 15
 
 _UPSERT = "INSERT INTO entries VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value"
 
@@ -73,7 +77,23 @@ def sqlite(folder: Path) -> Iterator[Pair]:
         backend.close()
 
 
-PAIRS: dict[str, Callable[[Path], AbstractContextManager[Pair]]] = {"sqlite": sqlite}
+@contextmanager
+def couchbase(_: Path) -> Iterator[Pair]:
+    """Against the SDK's own get and upsert, with the same options, in another collection of the same scope."""
+    with couchbase_cluster() as cluster:
+        backend = cluster.backend(cluster.scope)
+        url = CouchbaseUrl.parse(url_of(cluster))
+        bare = Connection.open(Settings(url, cluster.username, cluster.password, TIMEOUT, CONNECT_TIMEOUT, None))
+        collection = bare.collections["jobs"]
+        side = Side(collection.get, lambda key: collection.upsert(key, next(_VALUES)))
+        try:
+            yield Pair(of_backend(backend), side)
+        finally:
+            bare.close()
+            backend.close()
+
+
+PAIRS: dict[str, Callable[[Path], AbstractContextManager[Pair]]] = {"sqlite": sqlite, "couchbase": couchbase}
 
 
 def seconds_per_call(operation: Operation) -> float:
