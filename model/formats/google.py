@@ -47,7 +47,7 @@ def read_ckpt(prefix: Path) -> dict[str, np.ndarray[Any, Any]]:
         names = set(reader.get_variable_to_shape_map())
         kept = [name for name in sorted(names) if not _is_training_state(name, names)]
         return {_rename(name): _read(reader, name) for name in kept}
-    except (tf.errors.OpError, ValueError, RuntimeError) as exc:
+    except (tf.errors.OpError, ValueError, RuntimeError, IndexError) as exc:
         raise CheckpointError(f"{prefix}: {exc}") from exc
 
 
