@@ -74,6 +74,11 @@ def _sharing(values: Mapping[str, Any]) -> Iterable[str]:
             f"{PREFIX}WORKERS={values['workers']} with a store in memory: each process would have its own keys, "
             f"results and limits. Set {PREFIX}WORKERS=1, or a sqlite:/// or couchbase:// {PREFIX}STORE_URL."
         )
+    if values.get("jobs_broker_url") and values.get("store_url", "").startswith("memory://"):
+        yield (
+            f"{PREFIX}JOBS_BROKER_URL with a store in memory: the Celery workers could not see the jobs. "
+            f"Remove it, or set a sqlite:/// or couchbase:// {PREFIX}STORE_URL."
+        )
     threads, queue = values.get("server_threads"), values.get("queue_size")
     if threads is not None and queue is not None and threads <= queue:
         yield (

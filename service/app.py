@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 MAX_BODY = 64 * 1024
 """Bytes of a request body: 5000 characters fit, even with each one escaped as a surrogate pair."""
 
+JOB_ITEM = 8 * 1024
+"""Bytes of a job's body for each abstract that it may have: on average the longest one in ASCII, with room to spare."""
+
 
 class Application(Flask):
     """A Flask app that builds its routes when they are first needed.
@@ -78,17 +81,20 @@ def _build(app: Application) -> None:
     from werkzeug.middleware.proxy_fix import ProxyFix
 
     from service import problems, web
-    from service.api import batch, health, models, pdf, predict, predictions
+    from service.api import batch, health, jobs, models, pdf, predict, predictions
     from service.api.document import Api
     from service.gate import Gate
+    from service.jobs.intake import Intake
 
     services = app.services
+    most = services.settings.job_max
+    intake = Intake(services.jobs, services.models, lambda: services.attendant, most)
     app.config.update(_flask_settings())
     app.url_map.strict_slashes = False
     api = Api(app)
     problems.register(app)
     parts: list[Any] = [
-        predict.blueprint(services.models, services.classification, services.limits, services.metrics),
+        predict.blueprint(services.models, services.classification, services.limits, services.metrics, intake),
         batch.blueprint(
             services.models,
             services.classification,
@@ -98,6 +104,7 @@ def _build(app: Application) -> None:
             max_body=services.settings.batch_max * MAX_BODY,
         ),
         pdf.blueprint(services.pdfs, services.models, services.classification, services.limits, services.metrics),
+        jobs.blueprint(services.jobs, intake, most=most, max_body=most * JOB_ITEM),
         predictions.blueprint(services.classification),
         models.blueprint(services.models),
         health.blueprint(services.models, services.backend, services.metrics),

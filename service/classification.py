@@ -118,7 +118,8 @@ class Classification:
         """For each abstract, in order, its answer or the error that `classify` would raise for it.
 
         The store is asked once for all of them. What is in there twice is worked out once, and the second is
-        `collapsed`. When `charge` forbids a run of the model, nothing more is run: the rest has that error too.
+        `collapsed`. When `charge` forbids a run of the model, or the model is overloaded, nothing more is run: the rest
+        has that error too.
         """
         started = time.perf_counter()
         keys = [_key_or_error(self._key_of, model, abstract) for abstract in abstracts]
@@ -130,7 +131,7 @@ class Classification:
             for key, record in found.items()
             if directives.max_age is None or _age(record) <= directives.max_age
         }
-        refused: LimitExceeded | None = None
+        refused: Exception | None = None
         for key, text in texts.items():
             if key not in answers:
                 answers[key] = refused or self._compute_or_error(model, key, text, directives, charge)
@@ -284,8 +285,8 @@ def _in_order(
         seen.add(key)
 
 
-def _refusal(answer: Answer | Exception) -> LimitExceeded | None:
-    return answer if isinstance(answer, LimitExceeded) else None
+def _refusal(answer: Answer | Exception) -> Exception | None:
+    return answer if isinstance(answer, LimitExceeded | Overloaded) else None
 
 
 def _not_stored() -> NotStored:

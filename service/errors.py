@@ -50,6 +50,14 @@ class NoSuchPrediction(ServiceError):
     """Nothing is stored under that id."""
 
 
+class NoSuchJob(ServiceError):
+    """There is no job with that id, or it belongs to another API key."""
+
+
+class BrokerUnavailable(ServiceError):
+    """A message could not be sent; its job waits in the store."""
+
+
 class NotStored(ServiceError):
     """The client wants a stored answer or none, and there is none."""
 

@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, generate_la
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from service.classification import Outcome
+from service.classification import Answer, Outcome
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -51,6 +51,10 @@ class Metrics:
         if outcome == "miss":
             self._model_seconds.observe(timings.get("model", 0.0))
             self._queue_seconds.observe(timings.get("queue", 0.0))
+
+    def answered(self, answer: Answer) -> None:
+        """Counts a prediction for a job."""
+        self.answer(answer.outcome, answer.timings)
 
     def watch_store(self, errors: Callable[[], int], available: Callable[[], bool]) -> None:
         """Reads the guard's own count and state at each scrape."""

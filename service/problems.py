@@ -18,6 +18,7 @@ from service.errors import (
     KeyRefused,
     LimitExceeded,
     MalformedBody,
+    NoSuchJob,
     NoSuchPrediction,
     NotReady,
     NotStored,
@@ -34,13 +35,15 @@ from service.pdf.errors import (
     PdfWithoutAbstract,
     PdfWithoutText,
 )
-from storage.errors import Unavailable
+from storage.errors import Full, NameTaken, Unavailable
 
 log = logging.getLogger("abstracts.problems")
 
 CONTENT_TYPE = "application/problem+json"
 STORE_RETRY_AFTER = 5
 """Seconds after which a store that is out may be back; its breaker tries about as often."""
+JOBS_RETRY_AFTER = 60
+"""Seconds after which there may be room for another job."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,9 @@ KINDS: dict[type[Exception], Kind] = {
     ),
     NoSuchPrediction: Kind(
         HTTPStatus.NOT_FOUND, "no-such-prediction", "There is no such prediction", "It was never stored, or is gone."
+    ),
+    NoSuchJob: Kind(
+        HTTPStatus.NOT_FOUND, "no-such-job", "There is no such job", "It is another key's, was never made, or is gone."
     ),
     UnknownModel: Kind(
         HTTPStatus.NOT_FOUND, "unknown-model", "There is no such model", "GET /api/models lists the models."
@@ -126,6 +132,12 @@ KINDS: dict[type[Exception], Kind] = {
         "Too many PDFs are being read",
         "Retry-After says how long to wait.",
     ),
+    NameTaken: Kind(
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        "idempotency-key-reused",
+        "The Idempotency-Key stands for another request",
+        "Send the first request again unchanged, or another key.",
+    ),
     LimitExceeded: Kind(
         HTTPStatus.TOO_MANY_REQUESTS, "limit-exceeded", "A rate limit is used up", "Retry-After says how long to wait."
     ),
@@ -140,6 +152,9 @@ KINDS: dict[type[Exception], Kind] = {
     ),
     Unavailable: Kind(
         HTTPStatus.SERVICE_UNAVAILABLE, "store-unavailable", "The store does not answer", "Try again a little later."
+    ),
+    Full: Kind(
+        HTTPStatus.SERVICE_UNAVAILABLE, "too-many-jobs", "Too many jobs wait", "Retry-After says when to try again."
     ),
     NotReady: Kind(HTTPStatus.SERVICE_UNAVAILABLE, "not-ready", "The service is not ready", "No model can answer."),
     NotStored: Kind(
@@ -163,6 +178,8 @@ _OWN_WORDS: dict[type[Exception], str] = {
     RequestEntityTooLarge: "The body is larger than this route takes. Send less.",
     NotFound: "There is nothing at this address. GET /openapi.json lists what there is.",
     Unavailable: "The store does not answer, and this request cannot do without it. Try again a little later.",
+    NameTaken: "This Idempotency-Key was sent before with another body. Send that body, or another key.",
+    Full: "Too many jobs wait already. Try again a little later.",
     EngineError: "The model failed on this text. Try another; the operator's log has more.",
 }
 
@@ -254,6 +271,8 @@ def _headers(error: Exception) -> dict[str, str]:
         return {"Retry-After": str(max(1, round(error.retry_after)))}
     if isinstance(error, Unavailable):
         return {"Retry-After": str(STORE_RETRY_AFTER)}
+    if isinstance(error, Full):
+        return {"Retry-After": str(JOBS_RETRY_AFTER)}
     if isinstance(error, MethodNotAllowed):
         return {"Allow": ", ".join(sorted(error.valid_methods or ()))}
     return {}

@@ -139,6 +139,14 @@ class PredictionQuery(Schema):
     top_k = fields.Integer(validate=_COUNT)
 
 
+class JobQuery(PredictionQuery):
+    """What a job of an uploaded file is to be; for one in JSON the body says it."""
+
+    error_messages = {"unknown": "There is no such parameter. Send model, threshold or top_k, or nothing."}  # noqa: RUF012
+
+    model = fields.String()
+
+
 class Category(Schema):
     """A label and its score."""
 
@@ -176,6 +184,26 @@ class BatchResponse(Schema):
     misses = fields.Integer(required=True, metadata={"description": "Worked out by the model for this request."})
     collapsed = fields.Integer(required=True, metadata={"description": "Worked out for another, or twice in here."})
     problems = fields.Integer(required=True)
+
+
+class JobResponse(Schema):
+    """A job: how far it is, and where its results are."""
+
+    id = fields.String(required=True)
+    state = fields.String(required=True, validate=validate.OneOf(["queued", "running", "done", "cancelled"]))
+    model = fields.String(required=True)
+    total = fields.Integer(required=True, metadata={"description": "Abstracts in it."})
+    done = fields.Integer(required=True, metadata={"description": "Abstracts that have a result by now."})
+    hits = fields.Integer(required=True, metadata={"description": "Of these, stored before."})
+    misses = fields.Integer(required=True, metadata={"description": "Of these, worked out by the model."})
+    problems = fields.Integer(required=True, metadata={"description": "Of these, refused or failed."})
+    progress = fields.Float(required=True, metadata={"description": "From 0 to 1."})
+    seconds_left = fields.Float(required=True, allow_none=True, metadata={"description": "null: not known yet."})
+    created_at = fields.String(required=True, metadata={"format": "date-time"})
+    started_at = fields.String(required=True, allow_none=True, metadata={"format": "date-time"})
+    finished_at = fields.String(required=True, allow_none=True, metadata={"format": "date-time"})
+    expires_at = fields.String(required=True, metadata={"format": "date-time"})
+    results = fields.String(required=True, metadata={"description": "Address of the results, one a line."})
 
 
 class ModelResponse(Schema):

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Literal, cast, get_args
+from typing import Any, Final, Literal, get_args
 
 from storage.documents import Document, to_moment, to_moment_or_none, to_text
 from storage.errors import Corrupt
@@ -79,6 +79,6 @@ def from_document(id: str, document: Document) -> Job:
     if values.get("state") not in get_args(State) or any(type(values.get(name)) is not int for name in _COUNTS):
         raise Corrupt(f"the job {id} is damaged")
     try:
-        return Job(id=id, **cast(dict[str, Any], values))
+        return Job(id=id, **values)
     except TypeError as exc:
         raise Corrupt(f"the job {id} is damaged: {exc}") from exc

@@ -2,28 +2,39 @@
 
 from typing import Any
 
-from flask import Response
+from flask import Response, request
+from werkzeug.http import parse_set_header
 
 from model.errors import EngineError, ModelUnavailable, Overloaded, UnknownModel
 from service.api.answers import directives, prediction_response
 from service.api.blueprint import BODY_PROBLEMS, Blueprint
+from service.api.jobs import accepted
 from service.classification import Classification
 from service.errors import NotStored
 from service.gate import current_call
+from service.jobs.intake import Intake
 from service.metrics import Metrics
 from service.models import Models, ServedModel
 from service.ratelimits import RateLimits
 from service.schemas import PredictionResponse, PredictRequest
 
 PROBLEMS = (*BODY_PROBLEMS, Overloaded, ModelUnavailable, EngineError, NotStored)
+RESPOND_ASYNC = "respond-async"
 
 
-def blueprint(models: Models, classification: Classification, limits: RateLimits, metrics: Metrics) -> Blueprint:
+def blueprint(
+    models: Models, classification: Classification, limits: RateLimits, metrics: Metrics, intake: Intake
+) -> Blueprint:
     """The routes of single predictions."""
     routes = Blueprint("predict", __name__, description="Classify an abstract.")
 
     def answer(model: ServedModel, arguments: dict[str, Any]) -> Response:
         call, requested = current_call(), directives()
+        if call.key is not None and wants_a_job():
+            abstract, wishes = arguments["abstract"], {**arguments, "model": model.name}
+            response = accepted(intake.submit(call.key.id, [abstract], wishes))
+            response.headers["Preference-Applied"] = RESPOND_ASYNC
+            return response
 
         def charge() -> None:
             if call.key is not None:
@@ -52,3 +63,9 @@ def blueprint(models: Models, classification: Classification, limits: RateLimits
         return answer(models.get(model), arguments)
 
     return routes
+
+
+def wants_a_job() -> bool:
+    """Whether the request would rather be answered later (RFC 7240, section 4.1)."""
+    prefer = request.environ.get("HTTP_PREFER")
+    return prefer is not None and RESPOND_ASYNC in parse_set_header(prefer)

@@ -1,0 +1,1 @@
+"""Working jobs off: in this process, or by Celery workers anywhere."""

@@ -1,0 +1,91 @@
+"""Requests for jobs: abstracts of a JSON list or of an uploaded file, checked one by one as they are stored."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import IO, Any
+
+from marshmallow import EXCLUDE
+
+from service.api.blueprint import load
+from service.cli.lines import read_items
+from service.errors import InvalidRequest, MalformedBody
+from service.jobs.attendants import Attendant
+from service.models import Models
+from service.outcomes import checked_abstract, problem_object
+from service.problems import as_object
+from service.schemas import PredictRequest
+from storage.jobs import Item, Job, Jobs
+
+_IDEMPOTENCY_KEY_MAX = 255
+
+
+class Intake:
+    """Takes jobs in for an API key and has them worked on."""
+
+    def __init__(self, jobs: Jobs, models: Models, attend: Callable[[], Attendant], most: int) -> None:
+        self._jobs = jobs
+        self._models = models
+        self._attend = attend
+        self._most = most
+
+    def submit(self, owner: str, items: Iterable[Item], wishes: Mapping[str, Any], name: str | None = None) -> Job:
+        """A job that is stored, or the one that the owner has by this `name` (Idempotency-Key) already.
+
+        `wishes`: model, threshold and top_k, each may be absent. What is wrong with an item becomes its result.
+        Raises InvalidRequest (none, or too many), NameTaken, Full, Unavailable, UnknownModel, ModelUnavailable.
+        """
+        if name is not None and not 0 < len(name) <= _IDEMPOTENCY_KEY_MAX:
+            raise InvalidRequest(
+                {"Idempotency-Key": [f"Send 1 to {_IDEMPOTENCY_KEY_MAX} characters, or no such header."]}
+            )
+        asked = wishes.get("model")
+        model = self._models.get_default() if asked is None else self._models.get(asked)
+        chosen = {"threshold": wishes.get("threshold"), "top_k": wishes.get("top_k")}
+        digest = hashlib.sha256(json.dumps([model.name, chosen]).encode())
+        job = self._jobs.create(
+            owner,
+            model.name,
+            _hashed(self._bounded(items), digest),
+            **chosen,
+            name=name,
+            digest=digest.hexdigest,
+        )
+        self._attend().wake()
+        return job
+
+    def _bounded(self, items: Iterable[Item]) -> Iterator[Item]:
+        count = 0
+        for count, item in enumerate(items, 1):
+            if count > self._most:
+                raise InvalidRequest({"abstracts": [f"Send 1 to {self._most} abstracts."]})
+            yield item
+        if not count:
+            raise InvalidRequest({"abstracts": [f"There are none. Send 1 to {self._most} abstracts."]})
+
+
+def listed(abstracts: Iterable[object]) -> Iterator[Item]:
+    """The items of a JSON list."""
+    schema = PredictRequest()
+    for abstract in abstracts:
+        checked = checked_abstract(abstract, schema)
+        yield checked if isinstance(checked, str) else problem_object(checked)
+
+
+def uploaded(stream: IO[bytes]) -> Iterator[Item]:
+    """The items of JSON objects, one a line, each with `abstract`; its other fields do not matter.
+
+    The problem of a bad line has its number as `line`. Reads no more than a line at a time.
+    """
+    schema = PredictRequest(only=("abstract",), unknown=EXCLUDE)
+    for line in read_items(stream, "upload.jsonl"):
+        try:
+            yield str(load(schema, line.value())["abstract"])
+        except (InvalidRequest, MalformedBody) as error:
+            yield {"problem": {**as_object(error), "line": line.line}}
+
+
+def _hashed(items: Iterable[Item], digest: Any) -> Iterator[Item]:
+    for item in items:
+        digest.update(json.dumps(item).encode() + b"\n")
+        yield item

@@ -1,0 +1,213 @@
+"""/api/jobs: taken in, worked off in this process, read while running, cancelled, and nobody else's business."""
+
+import io
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from service.app import Application, create_app
+from storage.jobs import CHUNK
+from tests.service.conftest import ABSTRACT, LABELS, MakeServices, TestServices, with_key
+from tests.service.waiting import until
+
+LINES = "application/x-ndjson"
+
+
+def texts(count: int) -> list[str]:
+    return [f"{ABSTRACT} This is measurement number {i} of a long series." for i in range(count)]
+
+
+def post(client: FlaskClient, abstracts: Any, headers: dict[str, str] | None = None, **wishes: Any) -> TestResponse:
+    return client.post("/api/jobs", json={"abstracts": abstracts, **wishes}, headers=headers)
+
+
+def state(client: FlaskClient, response: TestResponse) -> dict[str, Any]:
+    body: dict[str, Any] = client.get(response.headers["Location"]).get_json()
+    return body
+
+
+def results(client: FlaskClient, response: TestResponse) -> list[dict[str, Any]]:
+    answer = client.get(f"{response.headers['Location']}/results")
+    assert (answer.status_code, answer.mimetype) == (200, LINES)
+    return [json.loads(line) for line in answer.text.splitlines()]
+
+
+def finished(client: FlaskClient, response: TestResponse) -> dict[str, Any]:
+    until(lambda: state(client, response)["state"] == "done")
+    return state(client, response)
+
+
+@pytest.fixture
+def held_up(services: TestServices) -> Iterator[TestServices]:
+    """Services whose engine waits to be let go."""
+    services.engine.gate.clear()
+    yield services
+    services.engine.gate.set()
+
+
+def test_a_job_is_taken_in_and_worked_off(client: FlaskClient, services: TestServices) -> None:
+    asked = texts(CHUNK + 3)
+    response = post(client, asked)
+    body = response.get_json()
+    assert response.status_code == 202
+    assert response.headers["Location"] == f"/api/jobs/{body['id']}"
+    assert int(response.headers["Retry-After"]) >= 1
+    assert (body["total"], body["done"], body["model"], body["state"]) == (CHUNK + 3, 0, "arxiv-mini", "queued")
+    done = finished(client, response)
+    assert (done["done"], done["misses"], done["hits"], done["problems"]) == (CHUNK + 3, CHUNK + 3, 0, 0)
+    assert (done["progress"], done["seconds_left"]) == (1.0, 0.0)
+    assert done["started_at"] <= done["finished_at"] < done["expires_at"]
+    assert "Retry-After" not in client.get(response.headers["Location"]).headers
+    singles = [client.post("/api/predict/", json={"abstract": text}).get_json() for text in asked]
+    assert [{**line, "cached": True} for line in results(client, response)] == singles
+    assert services.backend.get("jobs", f"input/{body['id']}/0") is None
+
+
+def test_an_item_that_is_wrong_has_its_problem_in_its_place(client: FlaskClient) -> None:
+    response = post(client, [texts(1)[0], "short", None, {"a": 1}, "1234567890 " * 9, texts(2)[1]])
+    assert finished(client, response)["problems"] == 4
+    statuses = [line.get("problem", {}).get("status") for line in results(client, response)]
+    assert statuses == [None, 400, 400, 400, 400, None]
+
+
+@pytest.mark.parametrize("way", ["lines", "file"])
+def test_a_file_of_objects_may_be_uploaded(client: FlaskClient, way: str) -> None:
+    lines = [json.dumps({"abstract": text, "id": i}) for i, text in enumerate(texts(3))]
+    body = "\n".join([lines[0], "", "{broken", lines[1], '"x"', "{}", lines[2]]).encode()
+    if way == "lines":
+        response = client.post("/api/jobs?top_k=1&threshold=0", data=body, content_type=LINES)
+    else:
+        file = {"file": (io.BytesIO(body), "abstracts.jsonl")}
+        response = client.post("/api/jobs?top_k=1&threshold=0", data=file, content_type="multipart/form-data")
+    assert finished(client, response)["total"] == 6
+    found = results(client, response)
+    assert [line.get("problem", {}).get("line") for line in found] == [None, 3, None, 5, 6, None]
+    assert [len(line["categories"]) for line in found if "problem" not in line] == [1, 1, 1]
+
+
+def test_results_can_be_read_while_it_runs(
+    client: FlaskClient, held_up: TestServices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.jobs.runner.SAVE_EVERY", 0)
+    monkeypatch.setattr("service.jobs.runner.GROUP", 1)
+    response = post(client, texts(4))
+    assert held_up.engine.entered.acquire(timeout=10)
+    assert results(client, response) == []
+    held_up.engine.gate.set()  # lets the one that waits go on, and hardly another
+    held_up.engine.gate.clear()
+    until(lambda: state(client, response)["done"])
+    assert held_up.engine.entered.acquire(timeout=10)
+    running = state(client, response)
+    assert (running["state"], running["progress"]) == ("running", running["done"] / 4)
+    assert 1 <= running["done"] <= len(results(client, response)) < 4
+    assert running["seconds_left"] is not None
+    held_up.engine.gate.set()
+    assert finished(client, response)["done"] == 4
+    assert len(results(client, response)) == 4
+
+
+def test_cancelling_ends_it(client: FlaskClient, held_up: TestServices) -> None:
+    response = post(client, texts(3 * CHUNK))
+    assert held_up.engine.entered.acquire(timeout=10)
+    cancelled = client.delete(response.headers["Location"])
+    assert (cancelled.status_code, cancelled.get_json()["state"]) == (200, "cancelled")
+    held_up.engine.gate.set()
+    after = post(client, [ABSTRACT])
+    assert finished(client, after)["done"] == 1
+    assert state(client, response)["state"] == "cancelled"
+    assert len(held_up.engine.texts) <= CHUNK + 1
+    assert client.delete(response.headers["Location"]).get_json()["state"] == "cancelled"
+
+
+def test_a_job_is_nobody_elses_business(app: Application, client: FlaskClient, services: TestServices) -> None:
+    response = post(client, texts(1))
+    path = response.headers["Location"]
+    other = with_key(app, services.keys.create("other", ["predict", "read", "admin"])[1])
+    answers = [other.get(path), other.get(f"{path}/results"), other.delete(path), client.get("/api/jobs/nonsense")]
+    assert [answer.status_code for answer in answers] == [404] * 4
+    assert answers[0].get_json()["type"] == "/problems/no-such-job"
+    assert finished(client, response)["state"] == "done"
+
+
+def test_the_same_idempotency_key_and_body_is_the_same_job(
+    app: Application, client: FlaskClient, services: TestServices
+) -> None:
+    name = {"Idempotency-Key": "a name"}
+    first = post(client, texts(2), name)
+    again = post(client, texts(2), name)
+    assert (again.status_code, again.headers["Location"]) == (202, first.headers["Location"])
+    for changed in (post(client, texts(3), name), post(client, texts(2), name, top_k=1)):
+        assert (changed.status_code, changed.get_json()["type"]) == (422, "/problems/idempotency-key-reused")
+    other = with_key(app, services.keys.create("other", ["predict"])[1])
+    assert post(other, texts(2), name).headers["Location"] != first.headers["Location"]
+    assert post(client, texts(2)).headers["Location"] != first.headers["Location"]
+    assert post(client, texts(2), {"Idempotency-Key": "x" * 256}).status_code == 400
+    assert finished(client, first)["done"] == 2
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "status", "word"),
+    [
+        (b"", "application/json", 400, "empty"),
+        (b"{", "application/json", 400, "not JSON"),
+        (b"[]", "application/json", 400, "JSON object"),
+        (b'{"abstracts": []}', "application/json", 400, "abstracts"),
+        (b'{"abstracts": ["x"], "x": 1}', "application/json", 400, "no such field"),
+        (b'{"abstracts": ["x"], "model": "nonsense"}', "application/json", 404, "nonsense"),
+        (b'{"abstracts": ["x"], "model": "scibert-multi"}', "application/json", 503, "remedy"),
+        (b"\n\n", LINES, 400, "There are none"),
+        (b"x", "text/plain", 415, LINES),
+        (b"--x--\r\n", "multipart/form-data; boundary=x", 400, "file"),
+    ],
+)
+def test_a_request_of_the_wrong_form(
+    client: FlaskClient, services: TestServices, body: bytes, content_type: str, status: int, word: str
+) -> None:
+    response = client.post("/api/jobs", data=body, content_type=content_type)
+    assert response.status_code == status
+    assert response.mimetype == "application/problem+json"
+    assert word in response.text
+    assert services.backend.count("jobs") == 0
+
+
+def test_more_than_the_bound_is_refused_and_leaves_nothing(make_services: MakeServices) -> None:
+    services = make_services(JOB_MAX="40")
+    client = with_key(create_app(services=services), services.keys.create("x", ["predict"])[1])
+    lines = b"\n".join(json.dumps({"abstract": text}).encode() for text in texts(41))
+    for response in (post(client, texts(41)), client.post("/api/jobs", data=lines, content_type=LINES)):
+        assert (response.status_code, list(response.get_json()["errors"])) == (400, ["abstracts"])
+    for content_type in ("application/json", LINES):
+        body = b'{"abstract": "' + b"x" * (40 * 8 * 1024)
+        assert client.post("/api/jobs", data=body, content_type=content_type).status_code == 413
+    assert services.backend.count("jobs") == 0
+    assert finished(client, post(client, texts(40)))["done"] == 40
+
+
+def test_the_bound_of_other_routes_stays(client: FlaskClient) -> None:
+    assert client.post("/api/predict/", data=b"x" * 70_000, content_type="application/json").status_code == 413
+
+
+def test_a_job_in_an_outage_is_not_accepted(client: FlaskClient, services: TestServices) -> None:
+    client.get("/api/models")
+    services.store.down = True
+    response = post(client, texts(1))
+    assert (response.status_code, response.get_json()["type"]) == (503, "/problems/store-unavailable")
+
+
+def test_a_predict_may_ask_for_an_answer_later(client: FlaskClient) -> None:
+    wish = {"abstract": ABSTRACT, "top_k": 1, "threshold": 0}
+    response = client.post("/api/predict/", json=wish, headers={"Prefer": "wait=5, respond-async"})
+    assert (response.status_code, response.headers["Preference-Applied"]) == (202, "respond-async")
+    assert finished(client, response)["total"] == 1
+    (line,) = results(client, response)
+    assert line == {**client.post("/api/predict/", json=wish).get_json(), "cached": False}
+    assert len(line["labels"]) == len(LABELS)
+
+
+def test_a_predict_with_another_preference_is_answered_now(client: FlaskClient) -> None:
+    response = client.post("/api/predict/", json={"abstract": ABSTRACT}, headers={"Prefer": "return=minimal"})
+    assert (response.status_code, "Preference-Applied" in response.headers) == (200, False)
