@@ -1,69 +1,76 @@
-"""What a stored answer costs: its rate against a bare Flask route on the same server, as a ratio.
+"""What a stored answer costs: its rate against a bare Flask route on the same server, over SQLite and over Couchbase.
 
-    python -m bench.hit_path [--seconds 3] [--rounds 7] [--connections 8] [--model NAME]
+    python -m bench.hit_path [--seconds 2] [--rounds 7] [--connections 8] [--model NAME] [--stores sqlite couchbase]
 
-Both routes live in one Granian process, so that neither gets the luckier server; rounds alternate. The load comes from
-another process over keep-alive connections on loopback. The server's processor time for each answer is compared too.
-Before all that, the same without the network, through the WSGI callable.
+All live in one Granian process, so that none gets the luckier server; rounds take turns. The load comes from another
+process over keep-alive connections on loopback. The server's processor time for each answer is compared too. Each
+store stands there twice: with the predictions kept in memory (L1), as the service runs by default, and without, so that
+the store is read each time. Over Couchbase (see bench.cluster) the limits are counted there, two calls a request.
+Before all that, over SQLite, the same without the network, through the WSGI callable.
 """
 
 import argparse
-import http.client
-import io
 import json
 import os
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable
-from contextlib import closing
+from collections.abc import Iterable
+from contextlib import ExitStack
 from typing import Any
 
 from flask import Flask
 
+from bench.cluster import couchbase_cluster, url_of
+from bench.load import CPU, WSGI, call, free_port, load, request, seconds_per_call, variables, wait
 from config import load_settings
 from service.app import Application, create_app
+from service.cli.common import print_table
 from service.logs import AccessLog
 
-ABSTRACT = (
-    "We report a measurement of the top quark mass in proton-proton collisions at a centre-of-mass energy of 13 TeV. "
-    "The data correspond to an integrated luminosity of 36 inverse femtobarns. Events with one isolated lepton and at "
-    "least four jets are selected, and the mass is extracted by a profile likelihood fit to several observables. "
-) * 4
-BODY = json.dumps({"abstract": ABSTRACT.strip()}).encode()
-CPU = "/cpu"
-"""Answers with the processor seconds that the server has used, which depend less on what else the machine does."""
-MANY = "1000000000 per minute"
+BARE = "bare"
+Sides = dict[str, dict[str, str]]
+"""Each way to serve a stored answer, by the first part of its path: the settings of its service."""
+Round = dict[str, tuple[float, float]]
+COLUMNS = ("hit over", "answers/s", "rate to bare", "processor µs", "bare's to it", "rate to sqlite")
 
 
 def main() -> None:
-    """Prints one line a measurement."""
+    """Print a line, and a table."""
     options = _options()
     if options.serve:
-        serve(options.serve)
+        serve(options.serve[0], json.loads(options.serve[1]))
         return
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ |= _environment(folder)
-        _print_in_process(options.model)
-        _print_over_network(options)
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
+        stores = {}
+        if "sqlite" in options.stores:
+            stores["sqlite"] = variables(folder)
+            os.environ |= stores["sqlite"]
+            _print_in_process(options.model)
+        if "couchbase" in options.stores:
+            cluster = stack.enter_context(couchbase_cluster())
+            stores["couchbase"] = {
+                **variables(folder),
+                "ABSTRACTS_STORE_URL": url_of(cluster),
+                "ABSTRACTS_STORE_USERNAME": cluster.username,
+                "ABSTRACTS_STORE_PASSWORD": cluster.password,
+                "ABSTRACTS_STORE_TIMEOUT": "2s",
+            }
+        _print_over_network(options, stores)
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Rate of stored answers against a bare Flask route.")
-    parser.add_argument("--seconds", type=float, default=3, help="length of a round")
+    parser.add_argument("--seconds", type=float, default=2, help="length of a round")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--connections", type=int, default=8)
     parser.add_argument("--model", default="arxiv-mini")
-    parser.add_argument("--serve", type=int, metavar="PORT", help=argparse.SUPPRESS)
+    parser.add_argument("--stores", nargs="+", choices=("sqlite", "couchbase"), default=("sqlite", "couchbase"))
+    parser.add_argument("--serve", nargs=2, metavar=("PORT", "SIDES"), help=argparse.SUPPRESS)
     return parser.parse_args()
-
-
-def _environment(folder: str) -> dict[str, str]:
-    limits = {f"ABSTRACTS_LIMIT_{name}": MANY for name in ("IP", "KEY", "INFERENCE")}
-    return {**limits, "ABSTRACTS_DATA_DIR": folder}
 
 
 def bare_app() -> Flask:
@@ -77,176 +84,108 @@ def bare_app() -> Flask:
     return app
 
 
-def both_apps(_: str = "") -> Callable[..., Iterable[bytes]]:
-    """One WSGI callable with the service and the bare route."""
-    bare, service = bare_app(), create_app()
-    service.build()
+def service_app() -> Application:
+    """The service of the environment's settings, in this process; its access log goes nowhere."""
+    service = create_app()
+    service.services.access_log = AccessLog(os.open(os.devnull, os.O_WRONLY))
+    return service
+
+
+def new_key(service: Application) -> str:
+    """An API key that may predict."""
+    return service.services.keys.create("bench", ["predict"])[1]
+
+
+def serve(port: str, sides: Sides) -> None:
+    """Runs the server of all sides until it is ended."""
+    from granian import Granian
+    from granian.constants import Interfaces
+
+    threads = load_settings({}).server_threads
+    server = Granian("bench", port=int(port), interface=Interfaces.WSGI, blocking_threads=threads, log_enabled=False)
+    server.serve(target_loader=lambda _: _all_apps(sides))
+
+
+def _all_apps(sides: Sides) -> WSGI:
+    """One WSGI callable; the first part of the path says whose the rest is."""
+    apps: dict[str, WSGI] = {BARE: bare_app()}
+    for name, settings in sides.items():
+        service = create_app(load_settings(settings))
+        service.build()
+        apps[name] = service
 
     def dispatch(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        if environ["PATH_INFO"] == CPU:
+        path = environ["PATH_INFO"]
+        if path == CPU:
             start_response("200 OK", [("Content-Type", "text/plain")])
             return [str(time.process_time()).encode()]
-        app = bare if environ["PATH_INFO"] == "/bare" else service
-        return app(environ, start_response)
+        _, name, rest = path.split("/", 2)
+        environ["PATH_INFO"] = f"/{rest}"
+        return apps[name](environ, start_response)
 
     return dispatch
 
 
-def serve(port: int) -> None:
-    """Runs the server of both until it is ended."""
-    from granian import Granian
-    from granian.constants import Interfaces
-
-    threads = load_settings().server_threads
-    server = Granian("both", port=port, interface=Interfaces.WSGI, blocking_threads=threads, log_enabled=False)
-    server.serve(target_loader=both_apps)
-
-
 def _print_in_process(model: str) -> None:
-    service = create_app()
-    service.services.access_log = AccessLog(os.open(os.devnull, os.O_WRONLY))
-    key, path = _key(service), f"/api/models/{model}/predict"
-    _call(service, path, key)
+    service, bare = service_app(), bare_app()
+    key, path = new_key(service), f"/api/models/{model}/predict"
+    call(service, path, key)
     samples: dict[str, list[float]] = {"bare": [], "hit": []}
     for _ in range(7):
-        samples["bare"].append(_time(bare_app(), "/bare", key))
-        samples["hit"].append(_time(service, path, key))
-    bare, hit = (statistics.median(samples[name]) * 1e6 for name in ("bare", "hit"))
-    print(f"in process    bare {bare:6.0f} µs   hit {hit:6.0f} µs   ratio {bare / hit:.2f}")
+        samples["bare"].append(seconds_per_call(bare, "/bare", key))
+        samples["hit"].append(seconds_per_call(service, path, key))
+    took = {name: statistics.median(found) * 1e6 for name, found in samples.items()}
+    print(f"in process: bare {took['bare']:.0f} µs, hit {took['hit']:.0f} µs, ratio {took['bare'] / took['hit']:.2f}")
     service.services.close()
 
 
-def _key(service: Application) -> str:
-    return service.services.keys.create("bench", ["predict"])[1]
-
-
-def _time(app: Flask, path: str, key: str, calls: int = 500) -> float:
-    started = time.perf_counter()
-    for _ in range(calls):
-        _call(app, path, key)
-    return (time.perf_counter() - started) / calls
-
-
-def _call(app: Flask, path: str, key: str) -> None:
-    environ = {
-        "REQUEST_METHOD": "POST",
-        "PATH_INFO": path,
-        "SERVER_NAME": "localhost",
-        "SERVER_PORT": "80",
-        "SERVER_PROTOCOL": "HTTP/1.1",
-        "REMOTE_ADDR": "127.0.0.1",
-        "CONTENT_TYPE": "application/json",
-        "CONTENT_LENGTH": str(len(BODY)),
-        "HTTP_HOST": "localhost",
-        "HTTP_AUTHORIZATION": f"Bearer {key}",
-        "wsgi.version": (1, 0),
-        "wsgi.url_scheme": "http",
-        "wsgi.input": io.BytesIO(BODY),
-        "wsgi.errors": sys.stderr,
-        "wsgi.multithread": True,
-        "wsgi.multiprocess": False,
-        "wsgi.run_once": False,
-    }
-    statuses: list[str] = []
-    answer = app(environ, lambda status, _headers, _info=None: statuses.append(status))  # type: ignore[arg-type]
-    b"".join(answer)
-    if hasattr(answer, "close"):
-        answer.close()
-    if not statuses[0].startswith("200"):
-        raise SystemExit(f"{path} answered {statuses[0]}")
-
-
-def _print_over_network(options: argparse.Namespace) -> None:
-    service = create_app()
-    key = _key(service)
-    service.services.close()
-    port = _free_port()
-    command = [sys.executable, "-m", "bench.hit_path", "--serve", str(port)]
+def _print_over_network(options: argparse.Namespace, stores: Sides) -> None:
+    sides, requests = {}, {BARE: request("/bare/bare", "none")}
+    for store, settings in stores.items():
+        service = create_app(load_settings(settings))
+        key = new_key(service)
+        service.services.close()
+        for name, more in ((store, {}), (f"{store}-without-l1", {"ABSTRACTS_L1_SIZE": "0"})):
+            sides[name] = settings | more
+            requests[name] = request(f"/{name}/api/models/{options.model}/predict", key)
+    port = free_port()
+    command = [sys.executable, "-m", "bench.hit_path", "--serve", str(port), json.dumps(sides)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as server:
         try:
-            _wait(port)
-            _compare(options, port, key)
+            wait(port, CPU)
+            print_table(COLUMNS, _rows(_measure(options, port, requests)))
         finally:
             server.terminate()
 
 
-def _compare(options: argparse.Namespace, port: int, key: str) -> None:
-    requests = {"bare": _request("/bare", key), "hit": _request(f"/api/models/{options.model}/predict", key)}
-    for request in requests.values():
-        load(port, request, 1, options.connections)
-    rounds = [
-        {name: load(port, request, options.seconds, options.connections) for name, request in requests.items()}
+def _measure(options: argparse.Namespace, port: int, requests: dict[str, bytes]) -> list[Round]:
+    for asked in requests.values():
+        load(port, asked, 0.5, options.connections)
+    return [
+        {name: load(port, asked, options.seconds, options.connections) for name, asked in requests.items()}
         for _ in range(options.rounds)
     ]
-    for what, unit, inverse in (("rate", "/s", False), ("processor", "µs", True)):
-        bare, hit = ([each[name][inverse] for each in rounds] for name in ("bare", "hit"))
-        ratios = [b / h if inverse else h / b for b, h in zip(bare, hit, strict=True)]
-        print(
-            f"{what:13} bare {statistics.median(bare):6.0f} {unit}   hit {statistics.median(hit):6.0f} {unit}   "
-            f"ratio {statistics.median(ratios):.2f} (from {min(ratios):.2f} to {max(ratios):.2f})"
+
+
+def _rows(rounds: list[Round]) -> list[list[str]]:
+    """Of each side the median rate and processor time, and their ratios to the bare route; of Couchbase, to SQLite."""
+    rows = []
+    for name in rounds[0]:
+        rates = [each[name][0] / each[BARE][0] for each in rounds]
+        cpus = [each[BARE][1] / each[name][1] for each in rounds]
+        other = name.replace("couchbase", "sqlite")
+        compared = [each[name][0] / each[other][0] for each in rounds if other != name and other in each]
+        rows.append(
+            [
+                name,
+                f"{statistics.median(each[name][0] for each in rounds):.0f}",
+                f"{statistics.median(rates):.2f} ({min(rates):.2f} to {max(rates):.2f})",
+                f"{statistics.median(each[name][1] for each in rounds) * 1e6:.0f}",
+                f"{statistics.median(cpus):.2f}",
+                f"{statistics.median(compared):.2f}" if compared else "",
+            ]
         )
-
-
-def _request(path: str, key: str) -> bytes:
-    head = (
-        f"POST {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {key}\r\n"
-        f"Content-Type: application/json\r\nContent-Length: {len(BODY)}\r\n\r\n"
-    )
-    return head.encode() + BODY
-
-
-def load(port: int, request: bytes, seconds: float, connections: int) -> tuple[float, float]:
-    """Answers per second and processor microseconds for each; on every connection one request is always under way."""
-    before = _processor_seconds(port)
-    sockets = [socket.create_connection(("127.0.0.1", port), 10) for _ in range(connections)]
-    answered, started = 0, time.perf_counter()
-    for each in sockets:
-        each.sendall(request)
-    while time.perf_counter() - started < seconds:
-        for each in sockets:
-            _receive(each)
-            each.sendall(request)
-            answered += 1
-    rate = answered / (time.perf_counter() - started)
-    for each in sockets:
-        _receive(each)
-        each.close()
-    return rate, (_processor_seconds(port) - before) / (answered + connections) * 1e6
-
-
-def _processor_seconds(port: int) -> float:
-    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
-        connection.request("GET", CPU)
-        return float(connection.getresponse().read())
-
-
-def _receive(connection: socket.socket) -> None:
-    data = connection.recv(65536)
-    head, _, body = data.partition(b"\r\n\r\n")
-    if not head.startswith(b"HTTP/1.1 200"):
-        raise SystemExit(f"the server answered {data[:300]!r}")
-    length = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
-    while len(body) < length:
-        body += connection.recv(65536)
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
-
-
-def _wait(port: int, seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=5)) as connection:
-            try:
-                connection.request("GET", "/livez")
-            except OSError:
-                time.sleep(0.05)
-            else:
-                connection.getresponse().read()
-                return
-    raise SystemExit("the server did not start")
+    return rows
 
 
 if __name__ == "__main__":
