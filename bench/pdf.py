@@ -35,26 +35,18 @@ def main() -> None:
     rows = [measure(extractor, folder / paper["file"], paper["abstract"]) for paper in read(folder / "manifest.json")]
     print_table(("paper", "F1", "method", "confidence", "ms"), rows)
     good = sum(row[1] >= ENOUGH for row in rows)
-    middle = statistics.median(row[4] for row in rows)
-    print(
-        f"{good} of {len(rows)} at F1 >= {ENOUGH}; mean {statistics.fmean(row[1] for row in rows):.4f}; {middle:.0f} ms"
-    )
+    mean, middle = statistics.fmean(row[1] for row in rows), statistics.median(row[4] for row in rows)
+    print(f"{good} of {len(rows)} at F1 >= {ENOUGH}; mean F1 {mean:.4f}; median {middle:.0f} ms")
     if (folder / "negative.json").exists():
-        wrong = [
-            (n["file"], n["expect"], refusal(extractor, folder / "negative" / n["file"])) for n in read_negative(folder)
-        ]
-        print_table(("negative", "expected", "answer"), wrong)
+        refused = read(folder / "negative.json")
+        answers = [(n["file"], n["expect"], refusal(extractor, folder / "negative" / n["file"])) for n in refused]
+        print_table(("negative", "expected", "answer"), answers)
 
 
 def read(path: Path) -> list[dict[str, str]]:
     """The objects of a manifest."""
     papers: list[dict[str, str]] = json.loads(path.read_text("utf-8"))
     return papers
-
-
-def read_negative(folder: Path) -> list[dict[str, str]]:
-    """The files that have no abstract to give."""
-    return read(folder / "negative.json")
 
 
 def measure(extractor: Extractor, path: Path, truth: str) -> Row:

@@ -30,10 +30,8 @@ class Put:
     bold: bool = False
 
 
-def column(
-    lines: Sequence[str], x: float, y: float, size: float = 10, step: float = 12, bold: bool = False
-) -> list[Put]:
-    return [Put(line, x, y + i * step, size, bold) for i, line in enumerate(lines)]
+def column(lines: Sequence[str], x: float, y: float, size: float = 10, step: float = 12) -> list[Put]:
+    return [Put(line, x, y + i * step, size) for i, line in enumerate(lines)]
 
 
 def head() -> list[Put]:

@@ -101,7 +101,7 @@ def test_wider_text_below_is_kept_out() -> None:
 
 
 def test_two_paragraphs_before_the_introduction_belong_together() -> None:
-    more = column(BODY[:3] + ("number of them that is in motion changes with time.",), 110, 254)
+    more = column((*BODY[:3], "number of them that is in motion changes with time."), 110, 254)
     answer = found([*head(), Put("Abstract", 280, 160), *column(SENTENCES, 110, 180), *more, *body(320)])
     assert str(answer["text"]).startswith(TEXT)
     assert str(answer["text"]).endswith("changes with time.")
