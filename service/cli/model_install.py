@@ -1,5 +1,6 @@
 """`model remove`, `default`, `reload` and `export`: what is installed, which answers, and where else it can run."""
 
+import os
 import shutil
 from pathlib import Path
 from typing import Final
@@ -46,10 +47,10 @@ def default(name: str) -> None:
     """Make NAME the model that answers where none is named: ABSTRACTS_DEFAULT_MODEL in .env."""
     with services() as opened:
         opened.registry.get(name).require()
-        set_key(Path(".env"), "ABSTRACTS_DEFAULT_MODEL", name, quote_mode="never")
-    click.echo(
-        f"{name} is the default of whatever starts from now on. Restart the server to have it take over.", err=True
-    )
+    if os.environ.get(VARIABLE, name) != name:
+        raise click.ClickException(f"{VARIABLE} is set in the environment, which goes before .env: change it there")
+    set_key(Path(".env"), VARIABLE, name, quote_mode="never")
+    click.echo(f"{name} is the default. To have the running server know: flask --app wsgi model reload", err=True)
 
 
 @click.command(cls=Command)
@@ -71,6 +72,5 @@ def export(checkpoint: Path, out: Path, name: str | None) -> None:
     with needs_tensorflow():
         from model.export import export_saved_model
     version = export_saved_model(checkpoint, out, name or checkpoint.name)
-    click.echo(
-        f"{version}: serve it with tensorflow_model_server --model_base_path={version.parent.absolute()}", err=True
-    )
+    serve = f"tensorflow_model_server --model_name={version.parent.name} --model_base_path={version.parent.absolute()}"
+    click.echo(f"{version}: {serve}", err=True)
