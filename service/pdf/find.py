@@ -116,7 +116,8 @@ def _judge(text: str, method: Method, block: Block, page: int) -> Found | None:
     if not 8 <= count <= _MOST_WORDS or read < _LEAST_PROSE:
         return None
     confidence = 0.97 if method == "heading" else 0.95
-    confidence -= 0.15 * (not ends_sentence(text)) + 0.1 * (count > _MOST_UNNAMED) + 0.15 * (count < 30) + 0.1 * (read < 0.6)
+    confidence -= 0.15 * (not ends_sentence(text)) + 0.1 * (read < 0.6)
+    confidence -= 0.1 * (count > _MOST_UNNAMED) + 0.15 * (count < 30)
     confidence -= 0.05 * (block.stop is Stop.PAGE) + 0.05 * (page > 1) + 0.02 * citations(text)
     return Found(text, method, round(max(0.1, confidence), 2), page)
 
