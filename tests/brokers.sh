@@ -1,0 +1,19 @@
+#!/bin/sh
+# Sees to the two servers that the tests of jobs start for themselves: root installs them, anybody else is told to.
+set -eu
+
+missing=
+command -v redis-server >/dev/null || missing="redis-server"
+[ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || missing="$missing rabbitmq-server"
+[ -n "$missing" ] || exit 0
+
+if [ "$(id -u)" -ne 0 ]; then
+    echo "The tests need these Debian packages: $missing. Install them: sudo apt-get install $missing" >&2
+    exit 1
+fi
+echo "Installing for the tests: $missing"
+# Run level 1 keeps the packages from starting their servers: the tests start their own.
+export DEBIAN_FRONTEND=noninteractive RUNLEVEL=1
+apt-get update -qq
+# shellcheck disable=SC2086
+apt-get install -y -qq --no-install-recommends $missing >/dev/null
