@@ -16,6 +16,7 @@ ACTIVATION: Final[dict[Kind, Literal["sigmoid", "softmax"]]] = {"multi": "sigmoi
 
 _BETA1, _BETA2, _EPSILON = 0.9, 0.999, 1e-8
 _TINY = 1e-12
+_FLOOR = 0.25  # of the median deviation
 _TEMPERATURES: Final = np.exp(np.linspace(np.log(0.25), np.log(4.0), 400))
 
 
@@ -53,7 +54,7 @@ def fit_head(
     Features are standardised for training; the head that comes back reads them as they are. `on_epoch` hears (epoch,
     epochs at most, validation loss).
     """
-    mean, deviation = training.features.mean(0), training.features.std(0) + 1e-6
+    mean, deviation = training.features.mean(0), _deviation(training.features)
     run = _Run(kind, _standardised(training, mean, deviation), recipe)
     held = _standardised(validation, mean, deviation)
     best, best_loss, bad = run.head(), np.inf, 0
@@ -120,6 +121,13 @@ class _Run:
             second = self._second[i] / (1 - _BETA2**self._step)
             self._parameters[i] = self._parameters[i] - self.rate * first / (np.sqrt(second) + _EPSILON)
         self._parameters[0] *= 1 - self.rate * self._recipe.weight_decay
+
+
+def _deviation(features: Floats) -> Floats:
+    """Of each feature; one that hardly varies would get an enormous weight, which blows up the rounding of int8."""
+    deviation = features.std(0)
+    floored: Floats = np.maximum(deviation, _FLOOR * np.median(deviation) + 1e-6)
+    return floored
 
 
 def _standardised(data: Split, mean: Floats, deviation: Floats) -> Split:

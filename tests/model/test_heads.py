@@ -71,6 +71,16 @@ def test_class_weights_find_more_of_a_rare_label() -> None:
     assert recalls[1] > recalls[0] + 0.1
 
 
+def test_a_feature_that_hardly_varies_gets_no_enormous_weight() -> None:
+    splits = []
+    for seed in (1, 2):
+        data = _data(600, seed, "multi")
+        noise = np.random.default_rng(seed).normal(0.5, 1e-6, (600, 1)).astype(np.float32)
+        splits.append(Split(np.hstack([data.features, noise]), data.truth, data.weights))
+    head = fit_head("multi", splits[0], splits[1], HeadRecipe(10), _ignore)
+    assert np.abs(head.kernel[8]).max() < 1
+
+
 def test_the_same_seed_gives_the_same_head() -> None:
     one, other = (
         fit_head("single", _data(300, 1, "single"), _data(90, 2, "single"), HeadRecipe(5), _ignore) for _ in "ab"
