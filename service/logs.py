@@ -2,6 +2,7 @@
 
 import logging.config
 import os
+import re
 from typing import Any
 
 log = logging.getLogger("abstracts.access")
@@ -42,18 +43,31 @@ def configure(level: str) -> None:
     )
 
 
-def for_granian() -> dict[str, Any]:
-    """Granian's own log: to standard error, since standard output is for the access log."""
+def for_granian(address: str) -> dict[str, Any]:
+    """Granian's own log: to standard error, since standard output is for the access log. `address`: where it serves."""
     return {
-        "filters": {"intended": {"()": f"{__name__}.{NotAboutThreads.__name__}"}},
-        "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "generic", "filters": ["intended"]}},
+        "filters": {"plain": {"()": f"{__name__}.{PlainStart.__name__}", "address": address}},
+        "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "generic", "filters": ["plain"]}},
         "loggers": {"_granian": {"handlers": ["console"], "level": "INFO", "propagate": False}},
     }
 
 
-class NotAboutThreads(logging.Filter):
-    """Keeps out Granian's warning of many threads: there are that many so that hits need not wait behind misses."""
+class PlainStart(logging.Filter):
+    """Makes one line of Granian's start, when a worker begins to accept connections.
+
+    Granian itself says that it listens long before that. Its warning of many threads is left out, too: there are that many so
+    that stored answers need not wait behind model runs.
+    """
+
+    UNWANTED = re.compile(r"Starting granian|Listening at|Spawning worker|.*Python threads", re.DOTALL)
+
+    def __init__(self, address: str) -> None:
+        super().__init__()
+        self._address = address
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """False for that warning."""
-        return "Python threads" not in record.getMessage()
+        """False for the lines that go."""
+        message = record.getMessage()
+        if message.startswith("Started worker"):
+            record.msg, record.args = f"Listening on {self._address} ({message.removeprefix('Started ')})", None
+        return self.UNWANTED.match(message) is None

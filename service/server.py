@@ -35,10 +35,16 @@ def run(settings: Settings) -> None:
         backlog=BACKLOG,
         workers_kill_timeout=STOP_TIMEOUT,
         websockets=False,
-        log_dictconfig=for_granian(),
+        log_dictconfig=for_granian(base_url(settings)),
     )
     with announced(settings):
         server.serve(target_loader=_load)
+
+
+def base_url(settings: Settings) -> str:
+    """Where clients on this machine find the server."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104 (compared, not bound)
+    return f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
 
 
 def _load(_: str) -> "Application":

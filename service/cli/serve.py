@@ -47,10 +47,11 @@ def _greeting(opened: Services, first_key: bool) -> str:
 
 
 def _curl(settings: Settings, key: str) -> str:
-    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.host, settings.host)  # noqa: S104 (compared, not bound)
+    from service.server import base_url
+
     body = shlex.quote(json.dumps({"abstract": ABSTRACT}))
     return (
-        f"curl http://{host}:{settings.port}/api/predict/ \\\n"
+        f"curl {base_url(settings)}/api/predict/ \\\n"
         f'  -H "Authorization: Bearer {key}" -H "Content-Type: application/json" \\\n'
         f"  -d {body}"
     )

@@ -71,6 +71,7 @@ def flask(pytestconfig: pytest.Config, tmp_path: Path, variables: dict[str, str]
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            start_new_session=True,
         )
 
     return start

@@ -1,6 +1,8 @@
 """`serve`: the real server in a process of its own."""
 
+import contextlib
 import json
+import os
 import shlex
 import signal
 import socket
@@ -11,7 +13,10 @@ from typing import Any
 import pytest
 import requests
 
+from config import load_settings
 from service.cli.serve import ABSTRACT
+from service.server import base_url
+from tests.service.waiting import until
 
 Flask = Callable[..., Any]
 
@@ -26,27 +31,37 @@ def port() -> int:
 
 @contextmanager
 def serving(flask: Flask, port: int, *options: str) -> Iterator[list[str]]:
-    """A server that answers; the lines that it printed before."""
+    """A server that answers; the lines that it printed before the one that says so."""
     process = flask("serve", *options, ABSTRACTS_PORT=str(port))
     try:
         lines = []
-        while "Started worker" not in (line := process.stderr.readline()):
+        while not (line := process.stderr.readline()).startswith("[INFO] Listening on"):
             assert line, "".join(lines)
             lines.append(line)
+        assert line == f"[INFO] Listening on http://127.0.0.1:{port} (worker-1)\n"
+        until(lambda: accepts(port))  # the line comes some milliseconds early
         yield lines
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=300)
         assert process.returncode == 0, err
         assert "Traceback" not in err
     finally:
-        process.kill()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # its worker, too, which would keep the pipes open
         process.communicate()
+
+
+def accepts(port: int) -> bool:
+    """Whether connections are accepted."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def curl(lines: list[str]) -> list[str]:
     """The printed command, in words."""
     text = "".join(lines)
-    return shlex.split(text[text.index("curl ") :].split("\n\n")[0])
+    joined = text[text.index("curl ") :].split("\n\n")[0].replace("\\\n", "")  # shlex does not join such lines
+    return shlex.split(joined)
 
 
 def test_the_printed_line_works_and_the_key_is_made_once(flask: Flask, port: int) -> None:
@@ -54,6 +69,7 @@ def test_the_printed_line_works_and_the_key_is_made_once(flask: Flask, port: int
         _, address, _, authorization, _, content_type, _, body = curl(lines)
         assert address == f"http://127.0.0.1:{port}/api/predict/"
         assert json.loads(body) == {"abstract": ABSTRACT}
+        assert [line for line in lines if line.startswith("[")] == []
         headers = dict(header.split(": ", 1) for header in (authorization, content_type))
         # The model of this test has no graph: the answer shows that the key and the abstract were taken.
         answer = requests.post(address, data=body, headers=headers, timeout=30)
@@ -72,6 +88,14 @@ def test_without_first_key_none_is_made(flask: Flask, port: int) -> None:
         assert refused.status_code == 401
     out, _ = flask("keys", "list", "--json").communicate(timeout=300)
     assert json.loads(out) == []
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [("127.0.0.1", "http://127.0.0.1:81"), ("0.0.0.0", "http://127.0.0.1:81"), ("::", "http://[::1]:81")],
+)
+def test_the_address_for_clients(host: str, url: str) -> None:
+    assert base_url(load_settings({"ABSTRACTS_HOST": host, "ABSTRACTS_PORT": "81"})) == url
 
 
 def test_an_address_in_use_is_one_line(flask: Flask) -> None:
