@@ -82,6 +82,7 @@ def _build(app: Application) -> None:
 
     from service import problems, web
     from service.api import batch, health, jobs, models, pdf, predict, predictions
+    from service.api.complete import complete
     from service.api.document import Api
     from service.gate import Gate
     from service.jobs.intake import Intake
@@ -111,7 +112,7 @@ def _build(app: Application) -> None:
     ]
     for part in parts:
         api.register_blueprint(part)
-    app.register_blueprint(web.blueprint(lambda: api.spec.to_dict()))
+    app.register_blueprint(web.blueprint(lambda: complete(api.spec.to_dict())))
     Gate(services.authenticator, services.limits, services.metrics, services.access_log).install(app)
     if services.settings.trusted_proxies:
         hops = services.settings.trusted_proxies

@@ -6,8 +6,8 @@ from datetime import timedelta
 from threading import Event
 from typing import Any, Final
 
-from celery import Celery
-from kombu.exceptions import OperationalError  # type: ignore[import-untyped]
+from celery import Celery  # type: ignore[import-untyped]
+from kombu.exceptions import OperationalError
 
 from service.bootstrap import Services
 from service.errors import BrokerUnavailable

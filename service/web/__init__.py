@@ -6,7 +6,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 from werkzeug.exceptions import NotFound
 
 from service.gate import access
@@ -17,12 +17,23 @@ CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-_TYPES = {"index.html": "text/html", "app.js": "text/javascript", "style.css": "text/css"}
+# The viewer of the OpenAPI document sets styles of its own.
+DOCS_POLICY = CONTENT_SECURITY_POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
+_TYPES = {
+    "index.html": "text/html",
+    "docs.html": "text/html",
+    "app.js": "text/javascript",
+    "docs.js": "text/javascript",
+    "style.css": "text/css",
+}
+_VIEWER = {"swagger-ui.css": "text/css", "swagger-ui-bundle.js": "text/javascript"}
+"""Swagger UI's files, which the package flask-swagger-ui brings along."""
 
 
 def blueprint(specification: Callable[[], Mapping[str, Any]]) -> Blueprint:
     """The routes for people. `specification` gives the OpenAPI document."""
     routes = Blueprint("web", __name__)
+    _add_docs(routes)
 
     @routes.get("/")
     @access("open")
@@ -57,13 +68,40 @@ def blueprint(specification: Callable[[], Mapping[str, Any]]) -> Blueprint:
     return routes
 
 
+def _add_docs(routes: Blueprint) -> None:
+    @routes.get("/docs")
+    @access("open")
+    def docs() -> Response:
+        response = _file("docs.html")
+        response.headers["Content-Security-Policy"] = DOCS_POLICY
+        return response
+
+    @routes.get("/docs/<name>")
+    @access("open")
+    def viewer(name: str) -> Response:
+        if name not in _VIEWER:
+            raise NotFound
+        response = _secured(Response(_viewer(name), mimetype=_VIEWER[name]))
+        response.add_etag()
+        response.make_conditional(request)
+        return response
+
+
 @cache
 def _content(name: str) -> bytes:
     return files(__package__).joinpath(name).read_bytes()
 
 
+@cache
+def _viewer(name: str) -> bytes:
+    return files("flask_swagger_ui").joinpath("dist", name).read_bytes()
+
+
 def _file(name: str) -> Response:
-    response = Response(_content(name), mimetype=_TYPES[name])
+    return _secured(Response(_content(name), mimetype=_TYPES[name]))
+
+
+def _secured(response: Response) -> Response:
     response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Referrer-Policy"] = "no-referrer"

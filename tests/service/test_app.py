@@ -32,6 +32,11 @@ HEAVY = (
 
 EXPECTED = {
     ("/api/predict/", "predict"),
+    ("/api/predict/batch", "predict"),
+    ("/api/predict/pdf", "predict"),
+    ("/api/jobs", "predict"),
+    ("/api/jobs/<id>", "predict"),
+    ("/api/jobs/<id>/results", "predict"),
     ("/api/models/<model>/predict", "predict"),
     ("/api/predictions/<id>", "read"),
     ("/api/models", "read"),
@@ -41,6 +46,8 @@ EXPECTED = {
     ("/metrics", "probe"),
     ("/", "open"),
     ("/web/<name>", "open"),
+    ("/docs", "open"),
+    ("/docs/<name>", "open"),
     ("/openapi.json", "open"),
     ("/problems/<slug>", "open"),
 }
