@@ -55,8 +55,8 @@ def for_granian(address: str) -> dict[str, Any]:
 class PlainStart(logging.Filter):
     """Makes one line of Granian's start, when a worker begins to accept connections.
 
-    Granian itself says that it listens long before that. Its warning of many threads is left out, too: there are that many so
-    that stored answers need not wait behind model runs.
+    Granian itself says that it listens long before that. Its warning of many threads is left out, too: there are that
+    many so that stored answers need not wait behind model runs.
     """
 
     UNWANTED = re.compile(r"Starting granian|Listening at|Spawning worker|.*Python threads", re.DOTALL)
