@@ -15,7 +15,7 @@ from service.bootstrap import Services
 from tests.service.cli.conftest import Run, failed, parsed
 from tests.service.conftest import with_key
 
-EXAMPLES = 3000
+EXAMPLES = 2000
 TOKENS = 128
 BLACK_HOLES = (
     "The merger of two stellar-mass black holes is observed through its gravitational-wave signal; we infer the masses "
@@ -68,13 +68,14 @@ def test_import_train_build_verify_evaluate_serve(
     assert built.exit_code == 0, built.output
     again = Services(real.settings)
 
-    verified = parsed(run("model", "verify", "minilm-multi", "--against", out, "--json", over=again))
-    assert verified["tensors"] == 103
-    assert verified["largest_difference"] < 0.1
-    assert verified["label_flips"] <= 0.02 * verified["labels_compared"]
-
     dev = shared / "data" / "arxiv-dev-2026.jsonl.gz"
-    measure = ("model", "evaluate", dev, "--model", "minilm-multi", "--weight-field", "weight", "--limit", 400)
+    check = ("model", "verify", "minilm-multi", "--against", out, "--sample", dev, "--limit", 60, "--json")
+    verified = parsed(run(*check, over=again))
+    assert verified["tensors"] == 103
+    assert verified["largest_difference"] < 0.15
+    assert verified["label_flips"] <= 0.01 * verified["labels_compared"]
+
+    measure = ("model", "evaluate", dev, "--model", "minilm-multi", "--weight-field", "weight", "--limit", 300)
     (report,) = parsed(run(*measure, "--json", over=again))
     print(f"frozen MiniLM, {EXAMPLES} abstracts: micro-F1 {report['micro_f1']:.3f}, top-1 {report['top1']:.3f}")
     assert report["top1"] > 0.75
