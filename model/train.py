@@ -4,6 +4,7 @@ Needs the `train` extra (TensorFlow).
 """
 
 import json
+import re
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -35,8 +36,10 @@ class Plan:
     """What to train on what.
 
     examples: rows drawn for training. mix: share of each primary label that scores are calibrated to; empty: as in
-    the data. mix_floor: smallest share of a primary label in training. repeats: how often a rare label's row may be
-    drawn. held_out, held_out_floor: see `split_held_out`. max_tokens: read when serving and calibrating.
+    the data. mix_floor: smallest share of a primary label among the rows drawn. repeats: how often a rare label's row
+    may be drawn. held_out, held_out_floor: see `split_held_out`. calibration: rows to calibrate and measure on, out of
+    those that training did not see and whose id `calibrate_on` (a regular expression) finds. max_tokens: read when
+    serving and calibrating.
     """
 
     checkpoint: Path
@@ -48,6 +51,8 @@ class Plan:
     repeats: int = 2
     held_out: float = 0.015
     held_out_floor: int = 150
+    calibration: int = 8000
+    calibrate_on: str = ""
     pooling: Pooling = "mean"
     max_tokens: int = 256
     threads: int = 2
@@ -58,25 +63,26 @@ class Plan:
 def train(
     plan: Plan, recipe: Recipe, on_step: Callable[[Progress], None], on_calibrate: Callable[[int, int], None]
 ) -> Report:
-    """Train, calibrate on held-out rows, measure on the same, and write the trained checkpoint to `plan.out`.
+    """Train, calibrate on rows that training did not see, measure on the same, and write `plan.out`.
 
     A run that was interrupted goes on from its last checkpoint in `plan.out`/checkpoints. Returns the report on the
-    held-out rows, weighted to the mix.
+    unseen rows, weighted to the mix.
     """
     base = Checkpoint(plan.checkpoint)
     rows = _read(plan.data)
     labels = sorted({label for row in rows for label in row.labels})
     mix = plan.mix or _shares(rows)
-    training, held_out = split_held_out(rows, plan.held_out, plan.held_out_floor)
+    training, _ = split_held_out(rows, plan.held_out, plan.held_out_floor)
     drawn = draw(training, plan.examples, mix, plan.mix_floor, plan.repeats, recipe.seed)
+    unseen = _unseen(rows, drawn, plan, mix, recipe.seed)
     model = new_classifier(base, plan.pooling, len(labels), tf.bfloat16 if recipe.bfloat16 else tf.float32)
     tokenizer = load_tokenizer(base.path, recipe.tokens)
     fine_tune(model, tokenizer, drawn, labels, recipe, plan.out / "checkpoints", on_step)
 
     model.compute_in(tf.float32)  # LiteRT has no bfloat16
     tokenizer.enable_truncation(plan.max_tokens)
-    logits = _logits(model, tokenizer, held_out, labels, plan.threads, on_calibrate)
-    truth, weights = label_matrix(held_out, labels), mix_weights(held_out, mix)
+    logits = _logits(model, tokenizer, unseen, labels, plan.threads, on_calibrate)
+    truth, weights = label_matrix(unseen, labels), mix_weights(unseen, mix)
     calibration = platt(logits, truth, weights)
     scores = sigmoid(calibration.apply(logits))
     report = evaluate(scores, truth, weights, labels, best_threshold(scores, truth, weights))
@@ -89,6 +95,24 @@ def _read(files: Iterable[Path]) -> list[Row]:
     if not rows:
         raise DataError("the data files hold no rows")
     return rows
+
+
+def _unseen(rows: Sequence[Row], drawn: Sequence[Row], plan: Plan, mix: Mapping[str, float], seed: int) -> list[Row]:
+    try:
+        seen, wanted = {row.id for row in drawn}, re.compile(plan.calibrate_on)
+    except re.error as exc:
+        raise DataError(f"{plan.calibrate_on!r} is no regular expression: {exc}") from exc
+    unseen = draw(
+        [row for row in rows if row.id not in seen and wanted.search(row.id)],
+        plan.calibration,
+        mix,
+        plan.mix_floor,
+        1,
+        seed,
+    )
+    if not unseen:
+        raise DataError(f"no row to calibrate on: training saw all whose id matches {plan.calibrate_on!r}")
+    return unseen
 
 
 def _shares(rows: Sequence[Row]) -> dict[str, float]:

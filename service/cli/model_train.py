@@ -46,6 +46,7 @@ def needs_tensorflow() -> Iterator[None]:
 @click.option("--out", type=OUT, required=True, metavar="DIR", help="Where the trained checkpoint goes.")
 @click.option("--examples", type=click.IntRange(min=1), default=100_000, show_default=True, help="Rows to draw.")
 @click.option("--mix", type=FILE, help="JSON of label: share, to draw and calibrate toward; without, as in the data.")
+@click.option("--calibrate-on", default="", metavar="REGEX", help="Calibrate on unseen rows whose id this finds.")
 @click.option("--tokens", type=click.IntRange(8, 512), default=128, show_default=True, help="Read in training.")
 @click.option("--max-tokens", type=click.IntRange(8, 512), default=256, show_default=True, help="Read when serving.")
 @click.option("--batch", type=click.IntRange(min=1), default=32, show_default=True, help="Rows in a step.")
@@ -83,6 +84,7 @@ def train(
         out=options["out"],
         examples=options["examples"],
         mix=read_mix(options["mix"]) if options["mix"] else {},
+        calibrate_on=options["calibrate_on"],
         pooling=options["pooling"],
         max_tokens=options["max_tokens"],
         threads=len(os.sched_getaffinity(0)),

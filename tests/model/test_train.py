@@ -110,6 +110,16 @@ def test_a_diverging_loss_stops_the_run(plan: Plan) -> None:
         train(plan, replace(RECIPE, learning_rate=1e30, clip_norm=1e30), _ignore, _ignore)
 
 
+def test_calibrates_on_unseen_rows_of_the_wanted_ids_only(plan: Plan) -> None:
+    read: list[int] = []
+    report = train(replace(plan, calibrate_on="[05]$"), RECIPE, _ignore, lambda row, _: read.append(row))
+    assert report.rows == len(read)
+    assert 0 < len(read) < 600 / 5
+    for pattern, fault in (("never", "training saw all"), ("[", "no regular expression")):
+        with pytest.raises(DataError, match=fault):
+            train(replace(plan, calibrate_on=pattern), RECIPE, _ignore, _ignore)
+
+
 def test_data_without_rows_is_refused(plan: Plan) -> None:
     plan.data[0].write_text("\n")
     with pytest.raises(DataError, match="no rows"):
