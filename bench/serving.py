@@ -3,10 +3,10 @@
     python -m bench.serving [--starts 5] [--misses 100] [--model NAME]
 
 The server is `flask --app wsgi serve` over SQLite with its default settings. Starts: from exec of that command to a
-stored answer received, the same prediction each time, with a new process each time. Misses: texts that it has not seen, of
-several lengths, one after the other over HTTP; each text is run in turn by an engine in this process, on the same
-threads, tokenised beforehand; stated is the median of the ratios. Memory is that of all the server's processes, pages
-that they share counted once, before the first model run and after the last.
+stored answer received, the same prediction each time, with a new process each time. Misses: texts that it has not
+seen, of several lengths, one after the other over HTTP; each text is run in turn by an engine in this process, on the
+same threads, tokenised beforehand; stated is the median of the ratios. Memory is that of all the server's processes,
+pages that they share counted once, before the first model run and after the last.
 """
 
 import argparse
