@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -45,7 +45,7 @@ class FrozenPlan:
     mix: Mapping[str, float] = field(default_factory=dict)
     mix_floor: float = 0.015
     held_out: float = 0.2
-    pooling: Any = "mean"
+    pooling: Literal["cls", "mean", "pooler"] = "mean"
     max_tokens: int = 256
     threads: int = 2
     licence: str = ""
