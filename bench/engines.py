@@ -2,10 +2,10 @@
 
     python -m bench.engines [--shape scibert|minilm] [--rounds N] [--threads N]
 
-The weights are random: such a model says nothing, and never becomes an artifact that could be served. Times do not depend
-on weights. Stated are the medians as ratios to LiteRT int8 at the same length, its own
-milliseconds, and the memory that each engine took for itself. torch, ONNX Runtime and OpenVINO take part when they are
-installed (torch with its own BERT from transformers, the others with what tf2onnx makes of the export).
+The weights are random: such a model says nothing, and never becomes an artifact that could be served; times do not
+depend on weights. Stated are the medians as ratios to LiteRT int8 at the same length, its own milliseconds, and the
+memory that each engine took for itself (savedmodel's without TensorFlow, which is loaded by then). torch, ONNX Runtime
+and OpenVINO take part when they are installed: torch with transformers' BERT, the others with the export.
 """
 
 import argparse
