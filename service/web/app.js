@@ -36,7 +36,8 @@ function show(answer, milliseconds) {
 
 function explain(problem) {
   const fields = Object.entries(problem.errors || {}).map(([field, messages]) => `${field}: ${messages.join(" ")}`);
-  return fields.length ? fields.join(" ") : problem.detail || problem.title;
+  if (fields.length) return fields.join(" ");
+  return [problem.detail || problem.title, problem.remedy && `Remedy: ${problem.remedy}.`].filter(Boolean).join(" ");
 }
 
 async function classify(event) {
@@ -62,6 +63,6 @@ async function classify(event) {
 }
 
 abstract.addEventListener("input", () => {
-  count.textContent = `${[...abstract.value.trim()].length} of 50 to 5000 characters`;
+  count.textContent = `${[...abstract.value.trim()].length} characters (50 to 5000)`;
 });
 form.addEventListener("submit", classify);

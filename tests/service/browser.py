@@ -1,0 +1,95 @@
+"""A real browser for the tests: Chromium without a window, driven over a pair of pipes.
+
+The protocol is Chrome's own (https://chromedevtools.github.io/devtools-protocol/): JSON objects, each with a zero byte.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = (
+    "--headless",
+    "--no-sandbox",  # it refuses to run as root with one; it sees this server's pages only
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--remote-debugging-pipe",
+)
+
+
+def chromium() -> str | None:
+    """The program, if this machine has it."""
+    return next((path for name in NAMES if (path := shutil.which(name))), None)
+
+
+class Page:
+    """One tab."""
+
+    def __init__(self, to: int, back: int) -> None:
+        self._to = to
+        self._back = os.fdopen(back, "rb")
+        self._number = 0
+        self._session: dict[str, str] = {}
+
+    def open(self) -> None:
+        """Makes the tab."""
+        target = self.send("Target.createTarget", url="about:blank")["targetId"]
+        self._session = {"sessionId": self.send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]}
+
+    def send(self, method: str, **parameters: object) -> Any:
+        """The result of a command. AssertionError when the browser ends or refuses it."""
+        self._number += 1
+        command = {"id": self._number, "method": method, "params": parameters, **self._session}
+        os.write(self._to, json.dumps(command).encode() + b"\0")
+        while (answer := self._receive()).get("id") != self._number:
+            pass
+        assert "result" in answer, answer
+        return answer["result"]
+
+    def run(self, script: str) -> Any:
+        """The value of a JavaScript expression, awaited if it is a promise."""
+        answer = self.send("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
+        assert "exceptionDetails" not in answer, answer
+        return answer["result"].get("value")
+
+    def close(self) -> None:
+        self._back.close()
+        os.close(self._to)
+
+    def _receive(self) -> dict[str, Any]:
+        message = b""
+        while not message.endswith(b"\0"):
+            byte = self._back.read(1)
+            assert byte, "the browser has ended"
+            message += byte
+        found: dict[str, Any] = json.loads(message[:-1])
+        return found
+
+
+@contextmanager
+def browsing(program: str, profile: Path) -> Iterator[Page]:
+    """A fresh tab of a fresh browser."""
+    from_us, to = os.pipe()
+    back, to_us = os.pipe()
+    command = [program, *FLAGS, f"--user-data-dir={profile}"]
+    # The browser reads from descriptor 3 and writes to 4.
+    shell = ["bash", "-c", f'exec "$@" 3<&{from_us} 4>&{to_us}', "bash", *command]
+    with subprocess.Popen(shell, pass_fds=(from_us, to_us), stderr=subprocess.DEVNULL) as process:
+        os.close(from_us)
+        os.close(to_us)
+        page = Page(to, back)
+        try:
+            page.open()
+            yield page
+        finally:
+            page.close()
+            process.kill()
