@@ -1,6 +1,8 @@
 """Celery workers for jobs, on any machine that reaches the store and the broker: `celery -A service.worker worker`."""
 
+import sys
 from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from config import SettingsError, load_settings
@@ -20,6 +22,10 @@ def __getattr__(name: str) -> Any:
 @cache
 def make_app() -> "Celery":
     """The app of ABSTRACTS_JOBS_BROKER_URL. Ends the process with a message if settings are wrong or it is not set."""
+    # The script `celery` has the working folder on its path only while it imports this module.
+    root = str(Path(__file__).parents[1])
+    if root not in sys.path:
+        sys.path.insert(0, root)
     from celery.signals import worker_process_shutdown  # type: ignore[import-untyped]
 
     from service.jobs.broker import add_task, make_celery

@@ -5,13 +5,13 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
 from math import ceil
-from typing import IO, Any, Final, cast
+from typing import Any, Final, cast
 
 from flask import Response, jsonify, request
 
 from model.errors import ModelUnavailable, UnknownModel
 from service.api.blueprint import BODY_PROBLEMS, Blueprint, load, parse_json, read_body
-from service.errors import InvalidRequest, NoSuchJob, WrongContentType
+from service.errors import InvalidRequest, MalformedBody, NoSuchJob, WrongContentType
 from service.gate import current_call
 from service.jobs.intake import Intake, listed, uploaded
 from service.schemas import JobQuery, JobResponse, many_request
@@ -102,7 +102,7 @@ def describe(job: Job, seconds_left: float | None) -> dict[str, Any]:
 def _asked(schema: Any, query: Mapping[str, Any]) -> tuple[Iterator[Item], Mapping[str, Any]]:
     """The items that the request holds, and its model, threshold and top_k."""
     if request.mimetype in LINES:
-        return uploaded(cast(IO[bytes], io.BufferedReader(cast(Any, request.stream)))), query
+        return _streamed(), query
     if request.mimetype == "multipart/form-data":
         if "file" not in request.files:
             raise InvalidRequest({"file": ["It is missing. Send a file of JSON objects, one a line."]})
@@ -111,6 +111,14 @@ def _asked(schema: Any, query: Mapping[str, Any]) -> tuple[Iterator[Item], Mappi
         raise WrongContentType(f"Send application/json, {LINES[0]} or multipart/form-data.")
     body = load(schema, parse_json(read_body()))
     return listed(body["abstracts"]), {**query, **body}
+
+
+def _streamed() -> Iterator[Item]:
+    """The items of a body that is read as it comes in. Raises MalformedBody if it was cut off."""
+    stream = cast(io.RawIOBase, request.stream)
+    yield from uploaded(io.BufferedReader(stream))
+    if stream.tell() < (request.content_length or 0):
+        raise MalformedBody("The body is shorter than its Content-Length. Send it whole.")
 
 
 def _owner() -> str:

@@ -21,7 +21,14 @@ from tests.service.waiting import until
 
 ROOT = Path(__file__).parents[3]
 ITEMS = [f"{ABSTRACT * 5} This is measurement number {i}." for i in range(400)]
-CELERY = [sys.executable, "-m", "celery", "-A", "service.worker", "worker", "--concurrency=1", "--loglevel=WARNING"]
+CELERY = [
+    str(Path(sys.executable).parent / "celery"),
+    "-A",
+    "service.worker",
+    "worker",
+    "--concurrency=1",
+    "--loglevel=WARNING",
+]
 
 
 @pytest.fixture(scope="session", params=[redis, rabbitmq], ids=["redis", "rabbitmq"])

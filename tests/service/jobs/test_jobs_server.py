@@ -1,6 +1,7 @@
 """Jobs in a real server process: killed in the middle, they go on where they stopped."""
 
 import json
+import socket
 from pathlib import Path
 
 import requests
@@ -46,3 +47,34 @@ def test_a_server_that_stops_gives_its_job_back_at_once(tmp_path: Path) -> None:
     assert job is not None
     assert (job.state, job.holder) == ("queued", None)
     assert 0 < job.done < len(ITEMS)
+
+
+def test_an_upload_that_is_cut_off_leaves_nothing(tmp_path: Path) -> None:
+    server = Server(tmp_path)
+    lines = "".join(json.dumps({"abstract": text}) + "\n" for text in ITEMS).encode()
+    head = f"POST /api/jobs HTTP/1.1\r\nHost: x\r\nX-API-Key: {server.key}\r\nContent-Type: application/x-ndjson\r\n"
+    with server.running():
+        with socket.create_connection(("127.0.0.1", server.port)) as connection:
+            connection.sendall(f"{head}Content-Length: {len(lines)}\r\n\r\n".encode() + lines[: len(lines) // 2])
+        until(lambda: 'route="/api/jobs",status="400"' in scrape(server))
+    services = Services(load_settings(server.variables))
+    try:
+        assert services.backend.count("jobs") == 0
+    finally:
+        services.close()
+
+
+def scrape(server: Server) -> str:
+    return requests.get(f"http://127.0.0.1:{server.port}/metrics", timeout=60).text
+
+
+def test_an_upload_of_unknown_length_is_bounded(tmp_path: Path) -> None:
+    server = Server(tmp_path)
+    server.variables["ABSTRACTS_JOB_MAX"] = "10"
+    headers = {"X-API-Key": server.key, "Content-Type": "application/x-ndjson"}
+    url = f"http://127.0.0.1:{server.port}/api/jobs"
+    lines = [json.dumps({"abstract": text}).encode() + b"\n" for text in ITEMS[:11]]
+    with server.running():
+        assert requests.post(url, iter(lines[:10]), headers=headers, timeout=60).status_code == 202
+        assert requests.post(url, iter(lines), headers=headers, timeout=60).status_code == 400
+        assert requests.post(url, iter([b"x" * 10_000] * 9), headers=headers, timeout=60).status_code == 413
