@@ -31,7 +31,7 @@ CELERY = [
 ]
 
 
-@pytest.fixture(scope="session", params=[redis, rabbitmq], ids=["redis", "rabbitmq"])
+@pytest.fixture(scope="module", params=[redis, rabbitmq], ids=["redis", "rabbitmq"])
 def broker(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with request.param(tmp_path_factory.mktemp("broker")) as url:
         yield url
