@@ -3,7 +3,6 @@
 Needs the `train` extra (TensorFlow).
 """
 
-import json
 import re
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -171,14 +170,3 @@ def _record(
         licence=plan.licence,
         created=datetime.now(UTC).date().isoformat(),
     )
-
-
-def read_mix(path: Path) -> dict[str, float]:
-    """A JSON object {primary label: share}; DataError otherwise."""
-    try:
-        mix = {str(k): float(v) for k, v in json.loads(path.read_text("utf-8")).items()}
-    except (OSError, ValueError, TypeError, AttributeError) as exc:
-        raise DataError(f"{path}: not a JSON object of label: share: {exc}") from exc
-    if not mix or min(mix.values()) < 0:
-        raise DataError(f"{path}: shares must be 0 or more")
-    return mix

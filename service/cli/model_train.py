@@ -75,7 +75,8 @@ def train(
         return
     with needs_tensorflow():
         from model.finetune import Recipe
-        from model.train import Plan, read_mix
+        from model.mix import read_mix
+        from model.train import Plan
         from model.train import train as run
     recipe = Recipe(options["tokens"], options["batch"], options["learning_rate"], seed=options["seed"])
     plan = Plan(

@@ -13,7 +13,8 @@ from model.classifier import Classifier
 from model.data import file_digest
 from model.errors import CheckpointError, DataError, TrainingError
 from model.finetune import Progress, Recipe
-from model.train import Plan, read_mix, train
+from model.mix import read_mix
+from model.train import Plan, train
 from model.trained import build_artifact, read_record
 
 TOPICS = {"astro-ph": ("stars", "galaxies"), "math": ("proof", "theorem"), "q-bio": ("cells",), "q-fin": ("market",)}
