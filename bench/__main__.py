@@ -5,6 +5,7 @@ To run one, or to give it arguments: python -m bench.NAME
 """
 
 import ast
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -36,7 +37,9 @@ def run(name: str) -> bool:
         print(f"left out: there is no folder {needed}")
         return True
     arguments = [] if needed is None else [str(needed)]
-    return subprocess.run([sys.executable, "-m", f"bench.{name}", *arguments], check=False).returncode == 0
+    environ = {"TF_CPP_MIN_LOG_LEVEL": "2", **os.environ}  # TensorFlow tells of much that is no error
+    command = [sys.executable, "-m", f"bench.{name}", *arguments]
+    return subprocess.run(command, env=environ, check=False).returncode == 0
 
 
 if __name__ == "__main__":
