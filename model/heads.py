@@ -30,7 +30,7 @@ class HeadRecipe:
 
     epochs: int = 60
     batch: int = 128
-    learning_rate: float = 5e-3
+    learning_rate: float = 2e-3
     weight_decay: float = 1e-3
     patience: int = 6
     balance: float = 0.0

@@ -21,7 +21,7 @@ Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 EXAMPLES: Final = 20_000
 FROZEN_ONLY: Final = ("head", "text_column", "label_column", "class_weights", "epochs")
 WHOLE_ONLY: Final = ("tokens", "batch")
-RATE: Final = 5e-3
+RATE: Final = 2e-3
 
 
 def frozen_options(command: Decorated) -> Decorated:

@@ -54,7 +54,11 @@ def test_training_stops_when_nothing_improves_and_keeps_the_best() -> None:
     training = _data(40, 1, "multi")
     validation = _data(40, 2, "multi")
     head = fit_head(
-        "multi", training, validation, HeadRecipe(epochs=500, patience=3), lambda e, n, loss: losses.append(loss)
+        "multi",
+        training,
+        validation,
+        HeadRecipe(epochs=500, learning_rate=2e-2, patience=3),
+        lambda e, n, loss: losses.append(loss),
     )
     assert len(losses) < 500
     logits = head.logits(validation.features)
@@ -66,7 +70,9 @@ def test_class_weights_find_more_of_a_rare_label() -> None:
     training, validation, test = (_data(2000, seed, "multi", rare=6.0) for seed in (1, 2, 3))
     recalls = []
     for balance in (0.0, 1.0):
-        head = fit_head("multi", training, validation, HeadRecipe(epochs=15, balance=balance), _ignore)
+        head = fit_head(
+            "multi", training, validation, HeadRecipe(epochs=15, learning_rate=2e-2, balance=balance), _ignore
+        )
         recalls.append((head.logits(test.features)[:, 2] > 0)[test.truth[:, 2] > 0].mean())
     assert recalls[1] > recalls[0] + 0.1
 
