@@ -8,7 +8,7 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from model.errors import EngineError
+from model.errors import EngineError, Overloaded
 from service.app import create_app
 from storage.base import Entry
 from storage.results import Results
@@ -163,3 +163,10 @@ def test_each_item_counts_as_a_request(make_services: MakeServices) -> None:
     assert '"key";r=1' in post(client, OTHERS).headers["RateLimit"]
     refused = post(client, OTHERS[:2])
     assert (refused.status_code, refused.headers["RateLimit"].count('"key"')) == (429, 1)
+
+
+def test_an_overloaded_model_is_not_asked_again_for_the_rest(client: FlaskClient, services: TestServices) -> None:
+    services.engine.failures.append(Overloaded("too many texts wait", retry_after=1.0))
+    response = post(client, OTHERS)
+    assert [result["problem"]["status"] for result in response.get_json()["results"]] == [503] * 4
+    assert len(services.engine.texts) == 1
