@@ -110,7 +110,7 @@ class Checkpoint:
         """What a manifest says of it: where it came from, as far as its folder tells, and its digest."""
         source = _read_json(self.path / SOURCE) if (self.path / SOURCE).is_file() else {}
         known = {key: source[key] for key in ("repository", "revision", "licence") if source.get(key)}
-        name = known.get("repository") or self.config.get("_name_or_path", "")
+        name = known.get("repository") or self.path.name
         return {"name": name, "digest": self.digest(), **known}
 
 

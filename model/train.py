@@ -158,7 +158,7 @@ def _record(
         calibration=calibration,
         threshold=report.threshold,
         max_tokens=plan.max_tokens,
-        checkpoint={"name": base.config.get("_name_or_path", ""), "digest": base.digest()},
+        checkpoint=base.provenance(),
         training={
             "command": plan.command,
             "examples": drawn,

