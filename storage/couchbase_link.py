@@ -8,13 +8,13 @@ keep the closed object alive into the child either: errors lose the frames that 
 import atexit
 import contextlib
 import functools
-import os
 import threading
 import time
 import weakref
 from collections.abc import Callable
 from typing import Final, Generic, Protocol, TypeVar
 
+from storage import forks
 from storage.errors import StorageError, Unavailable
 
 DRAIN_SECONDS: Final = 10.0
@@ -43,7 +43,8 @@ class Link(Generic[C]):
         self._patience = patience
         self._reset()
         _links.add(self)  # type: ignore[arg-type]
-        _watch()
+        _close_at_exit()
+        forks.watch(self)
 
     def run(self, work: Callable[[C], R]) -> R:
         """work(connection). Raises what connecting raises; Unavailable after waiting `patience` seconds for it."""
@@ -124,16 +125,19 @@ class Link(Generic[C]):
         if connection is not None:
             connection.close()
 
-    def _before_fork(self) -> None:
+    def before_fork(self) -> None:
+        """See Forkable."""
         self._changed.acquire()
         self._drain()
 
-    def _after_fork_in_parent(self) -> None:
+    def after_fork_in_parent(self) -> None:
+        """See Forkable."""
         self._draining = False
         self._changed.notify_all()
         self._changed.release()
 
-    def _after_fork_in_child(self) -> None:
+    def after_fork_in_child(self) -> None:
+        """See Forkable."""
         self._reset()
 
 
@@ -149,32 +153,8 @@ def _frameless(exc: E) -> E:
 
 
 @functools.cache
-def _watch() -> None:
-    os.register_at_fork(before=_before_fork, after_in_parent=_after_in_parent, after_in_child=_after_in_child)
+def _close_at_exit() -> None:
     atexit.register(_at_exit)
-
-
-_forking = threading.Lock()
-_held: "list[Link[Closable]]" = []
-
-
-def _before_fork() -> None:
-    _forking.acquire()
-    _held[:] = _links
-    for link in _held:
-        link._before_fork()
-
-
-def _after_in_parent() -> None:
-    while _held:
-        _held.pop()._after_fork_in_parent()
-    _forking.release()
-
-
-def _after_in_child() -> None:
-    while _held:
-        _held.pop()._after_fork_in_child()
-    _forking.release()
 
 
 def _at_exit() -> None:

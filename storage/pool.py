@@ -1,19 +1,16 @@
 """Connections lent to one call at a time, however many threads there are, and none of them open across a fork."""
 
-import functools
-import os
 import threading
 import time
-import weakref
 from collections.abc import Callable
 from typing import Final, Generic, TypeVar
+
+from storage import forks
 
 T = TypeVar("T")
 
 DRAIN_SECONDS: Final = 5.0
 """How long closing or forking waits for calls in progress."""
-
-_pools: "weakref.WeakSet[Pool[object]]" = weakref.WeakSet()
 
 
 class Pool(Generic[T]):
@@ -30,8 +27,7 @@ class Pool(Generic[T]):
         self._idle: list[T] = []
         self._lent = 0
         self._draining = False
-        _pools.add(self)  # type: ignore[arg-type]
-        _watch_forks()
+        forks.watch(self)
 
     def take(self) -> T:
         """A connection for the caller alone, who hands it to give() or discard(). Raises what connecting raises."""
@@ -84,43 +80,18 @@ class Pool(Generic[T]):
         self._draining = False
         self._changed.notify_all()
 
-    def _before_fork(self) -> None:
+    def before_fork(self) -> None:
+        """See Forkable."""
         self._changed.acquire()
         self._drain()
 
-    def _after_fork_in_parent(self) -> None:
+    def after_fork_in_parent(self) -> None:
+        """See Forkable."""
         self._resume()
         self._changed.release()
 
-    def _after_fork_in_child(self) -> None:
+    def after_fork_in_child(self) -> None:
+        """See Forkable."""
         self._changed = threading.Condition(threading.Lock())
         self._lent = 0
         self._draining = False
-
-
-@functools.cache
-def _watch_forks() -> None:
-    os.register_at_fork(before=_before_fork, after_in_parent=_after_in_parent, after_in_child=_after_in_child)
-
-
-_forking = threading.Lock()
-_held: list[Pool[object]] = []
-
-
-def _before_fork() -> None:
-    _forking.acquire()
-    _held[:] = _pools
-    for pool in _held:
-        pool._before_fork()
-
-
-def _after_in_parent() -> None:
-    while _held:
-        _held.pop()._after_fork_in_parent()
-    _forking.release()
-
-
-def _after_in_child() -> None:
-    while _held:
-        _held.pop()._after_fork_in_child()
-    _forking.release()
