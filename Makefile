@@ -29,7 +29,7 @@ key: $(VENV)/.serve ## Make another API key and print it
 	@$(FLASK) keys create --name "$${USER:-me}"
 
 test: $(VENV)/.dev checkpoint ## Run all tests
-	@tests/brokers.sh
+	@tests/packages.sh
 	@$(BIN)/python -m pytest
 
 lint: $(VENV)/.dev ## Check style, format and types

@@ -23,7 +23,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def page(server: Server, tmp_path: Path) -> Iterator[Page]:
     program = chromium()
     if program is None:
-        pytest.skip("there is no Chromium on this machine (on Debian: apt install chromium)")
+        pytest.fail("there is no Chromium on this machine (on Debian: apt install chromium)")
     with browsing(program, tmp_path / "profile") as page:
         page.send("Page.navigate", url=f"http://127.0.0.1:{server.port}/")
         until(lambda: page.run("document.readyState") == "complete")

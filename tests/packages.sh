@@ -1,10 +1,11 @@
 #!/bin/sh
-# Sees to the two servers that the tests of jobs start for themselves: root installs them, anybody else is told to.
+# Sees to the servers and the browser that tests start for themselves: root installs them, anybody else is told to.
 set -eu
 
 missing=
 command -v redis-server >/dev/null || missing="redis-server"
 [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || missing="$missing rabbitmq-server"
+command -v chromium >/dev/null || missing="$missing chromium"
 [ -n "$missing" ] || exit 0
 
 if [ "$(id -u)" -ne 0 ]; then
