@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from couchbase.auth import PasswordAuthenticator  # type: ignore[import-untyped]
 from couchbase.cluster import Cluster  # type: ignore[import-untyped]
+from couchbase.diagnostics import ClusterState  # type: ignore[import-untyped]
 from couchbase.exceptions import (  # type: ignore[import-untyped]
     CollectionAlreadyExistsException,
     CouchbaseException,
@@ -33,6 +34,7 @@ READY_SECONDS: Final = 30.0
 """How long a new collection may take to be known to every node."""
 
 READY_PAUSE: Final = 0.05
+SESSION_PAUSE: Final = 0.001
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ class Connection:
         except CouchbaseException as exc:
             cluster.close()
             raise Unavailable(f"no access to the bucket {settings.url.bucket!r} ({exc.message})") from exc
+        _await_sessions(cluster, settings.timeout.total_seconds())
         return cls(cluster, bucket, settings.url.scope)
 
     def close(self) -> None:
@@ -99,6 +102,18 @@ class Connection:
                 if time.monotonic() > deadline:
                     raise
             time.sleep(READY_PAUSE)
+
+
+def _await_sessions(cluster: Any, seconds: float) -> None:
+    """Return when every node lets us in, or after `seconds`: a node may be down.
+
+    The SDK lends a bucket out when the first node does, and puts aside what is for the others. An operation that is put
+    aside in the moment in which its node becomes ready is forgotten there until it times out (seen in 4.6.3, by one
+    connection in a hundred). The SDK's own wait_until_ready looks only ten times a second.
+    """
+    deadline = time.monotonic() + seconds
+    while cluster.diagnostics().state is not ClusterState.Online and time.monotonic() < deadline:
+        time.sleep(SESSION_PAUSE)
 
 
 def _unless_present(create: Callable[[], object], present: type[Exception]) -> None:
