@@ -5,7 +5,7 @@ Needs the `train` extra (TensorFlow).
 
 import re
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,7 +25,7 @@ from model.errors import DataError
 from model.evaluate import Report, evaluate
 from model.finetune import Progress, Recipe, fine_tune
 from model.tokens import load_tokenizer
-from model.trained import Record, new_classifier, save
+from model.trained import RECORD, SEEN, Record, new_classifier, read_record, read_seen, save
 
 Floats = np.ndarray[Any, np.dtype[np.float32]]
 
@@ -34,11 +34,11 @@ Floats = np.ndarray[Any, np.dtype[np.float32]]
 class Plan:
     """What to train on what.
 
-    examples: rows drawn for training. mix: share of each primary label that scores are calibrated to; empty: as in
-    the data. mix_floor: smallest share of a primary label among the rows drawn. repeats: how often a rare label's row
-    may be drawn. held_out, held_out_floor: see `split_held_out`. calibration: rows to calibrate and measure on, out of
-    those that training did not see and whose id `calibrate_on` (a regular expression) finds. max_tokens: read when
-    serving and calibrating.
+    checkpoint: a pretrained one, or one that training left behind, to go on from. examples: rows drawn for training.
+    mix: share of each primary label that scores are calibrated to; empty: as in the data. mix_floor: smallest share of
+    a primary label among the rows drawn. repeats: how often a rare label's row may be drawn. held_out, held_out_floor:
+    see `split_held_out`. calibration: rows to calibrate and measure on, out of those that these weights were never
+    trained on and whose id `calibrate_on` (a regular expression) finds. max_tokens: read when serving and calibrating.
     """
 
     checkpoint: Path
@@ -73,7 +73,8 @@ def train(
     mix = plan.mix or _shares(rows)
     training, _ = split_held_out(rows, plan.held_out, plan.held_out_floor)
     drawn = draw(training, plan.examples, mix, plan.mix_floor, plan.repeats, recipe.seed)
-    unseen = _unseen(rows, drawn, plan, mix, recipe.seed)
+    seen = read_seen(plan.checkpoint) | {row.id for row in drawn}
+    unseen = _unseen(rows, seen, plan, mix, recipe.seed)
     model = new_classifier(base, plan.pooling, len(labels), tf.bfloat16 if recipe.bfloat16 else tf.float32)
     tokenizer = load_tokenizer(base.path, recipe.tokens)
     fine_tune(model, tokenizer, drawn, labels, recipe, plan.out / "checkpoints", on_step)
@@ -85,6 +86,7 @@ def train(
     calibration = platt(logits, truth, weights)
     scores = sigmoid(calibration.apply(logits))
     report = evaluate(scores, truth, weights, labels, best_threshold(scores, truth, weights))
+    (plan.out / SEEN).write_text("".join(f"{row}\n" for row in sorted(seen)), "utf-8")
     save(model, base, tokenizer, _record(plan, recipe, base, labels, calibration, report, len(drawn)), plan.out)
     return report
 
@@ -96,9 +98,9 @@ def _read(files: Iterable[Path]) -> list[Row]:
     return rows
 
 
-def _unseen(rows: Sequence[Row], drawn: Sequence[Row], plan: Plan, mix: Mapping[str, float], seed: int) -> list[Row]:
+def _unseen(rows: Sequence[Row], seen: Set[str], plan: Plan, mix: Mapping[str, float], seed: int) -> list[Row]:
     try:
-        seen, wanted = {row.id for row in drawn}, re.compile(plan.calibrate_on)
+        wanted = re.compile(plan.calibrate_on)
     except re.error as exc:
         raise DataError(f"{plan.calibrate_on!r} is no regular expression: {exc}") from exc
     unseen = draw(
@@ -151,6 +153,7 @@ def _record(
     drawn: int,
 ) -> Record:
     measured = {k: round(getattr(report, k), 4) for k in ("micro_f1", "macro_f1", "top1", "ece")}
+    before = read_record(base.path) if (base.path / RECORD).is_file() else None
     return Record(
         labels=tuple(labels),
         activation="sigmoid",
@@ -158,13 +161,14 @@ def _record(
         calibration=calibration,
         threshold=report.threshold,
         max_tokens=plan.max_tokens,
-        checkpoint=base.provenance(),
+        checkpoint=before.checkpoint if before else base.provenance(),
         training={
             "command": plan.command,
             "examples": drawn,
             "mix": dict(plan.mix),
             "recipe": asdict(recipe),
             "data": {path.name: file_digest(path) for path in plan.data},
+            **({"after": {"digest": base.digest(), **before.training}} if before else {}),
         },
         scores={"held_out": {"rows": report.rows, **measured}},
         licence=plan.licence,

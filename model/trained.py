@@ -1,6 +1,7 @@
 """A trained checkpoint: the folder that training leaves behind and that `build` turns into artifacts.
 
     config.json, model.safetensors, tokenizer.json     as a Hugging Face checkpoint, `bert.` and `classifier.` tensors
+    seen.txt                                           ids of the rows that these weights were trained on
     classifier.json                                    what is ours: labels, pooling, calibration, provenance, scores
 
 Needs the `train` extra (TensorFlow).
@@ -26,6 +27,7 @@ from model.errors import CheckpointError
 from model.tokens import load_tokenizer
 
 RECORD = "classifier.json"
+SEEN = "seen.txt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,12 @@ def read_record(folder: Path) -> Record:
         return Record(**value)
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as exc:
         raise CheckpointError(f"{folder / RECORD}: {exc}; train a checkpoint first (model train)") from exc
+
+
+def read_seen(folder: Path) -> set[str]:
+    """Ids of the rows that the weights in `folder` were trained on; none for a checkpoint from elsewhere."""
+    path = folder / SEEN
+    return set(path.read_text("utf-8").splitlines()) if path.is_file() else set()
 
 
 def build_artifact(folder: Path, out: Path, precision: Precision) -> Artifact:

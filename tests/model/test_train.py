@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
+from model.checkpoint import Checkpoint
 from model.classifier import Classifier
 from model.data import file_digest
 from model.errors import CheckpointError, DataError, TrainingError
 from model.finetune import Progress, Recipe
 from model.mix import read_mix
 from model.train import Plan, train
-from model.trained import build_artifact, read_record
+from model.trained import build_artifact, read_record, read_seen
 
 TOPICS = {"astro-ph": ("stars", "galaxies"), "math": ("proof", "theorem"), "q-bio": ("cells",), "q-fin": ("market",)}
 RECIPE = Recipe(tokens=16, batch=8, learning_rate=6e-3)
@@ -97,6 +98,23 @@ def test_an_interrupted_run_ends_with_the_weights_of_one_that_was_not(
     assert resumed[0].step == 21
     one, other = (load_file(p.out / "model.safetensors") for p in (whole, plan))
     assert max(np.abs(one[name] - other[name]).max() for name in one) < 1e-4
+
+
+def test_going_on_from_a_trained_checkpoint_calibrates_on_what_neither_run_saw(plan: Plan, tmp_path: Path) -> None:
+    first = replace(plan, examples=200, repeats=1)
+    train(first, RECIPE, _ignore, _ignore)
+    second = replace(first, checkpoint=first.out, out=tmp_path / "second", command="go on")
+    report = train(second, replace(RECIPE, seed=1), _ignore, _ignore)
+    assert report.micro_f1 > 0.95
+    one, both = read_seen(first.out), read_seen(second.out)
+    assert len(one) == 200
+    assert one < both
+    assert report.rows == 600 - len(both)
+
+    before, after = read_record(first.out), read_record(second.out)
+    assert after.checkpoint == before.checkpoint
+    assert after.training["command"] == "go on"
+    assert after.training["after"] == {"digest": Checkpoint(first.out).digest(), **before.training}
 
 
 def test_a_run_is_not_resumed_with_another_recipe(plan: Plan) -> None:
