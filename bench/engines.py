@@ -124,7 +124,9 @@ def _torch(config: BertConfig, threads: int) -> Run:
 
     torch.set_num_threads(threads)
     shape = {field: getattr(config, field) for field in config.__dataclass_fields__}
-    model = BertForSequenceClassification(TorchConfig(**shape, num_labels=LABELS)).eval()
+    names = {number: str(number) for number in range(LABELS)}
+    model: Any = BertForSequenceClassification(TorchConfig(**shape, id2label=names))
+    model.eval()
 
     def run(ids: Sequence[int]) -> Any:
         with torch.inference_mode():

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from storage.errors import Conflict, Full, NameTaken
-from storage.jobs import CHUNK, OPEN, Job, Jobs
+from storage.jobs import CHUNK, OPEN, Item, Job, Jobs
 from tests.contracts.backend_store import Store, StoreFixture
 
 DAY = timedelta(days=1)
@@ -53,7 +53,7 @@ class JobsContract(StoreFixture):
         store.backend.remove("jobs", OPEN)
 
     def test_a_job_is_stored_with_all_its_items(self, jobs: Jobs) -> None:
-        items = [*texts(CHUNK + 2), {"problem": {"status": 400}}]
+        items: list[Item] = [*texts(CHUNK + 2), {"problem": {"status": 400}}]
         job = jobs.create("alice", "m", iter(items), threshold=0.5, top_k=3)
         assert jobs.get(job.id, "alice") == job
         assert (job.state, job.total, job.done, job.threshold, job.top_k) == ("queued", CHUNK + 3, 0, 0.5, 3)

@@ -80,7 +80,7 @@ def test_a_manifest_that_cannot_be_used_says_why(tmp_path: Path, change: dict[st
 
 def test_an_altered_manifest_is_found_out(tmp_path: Path) -> None:
     folder = write_artifact(tmp_path / "tiny")
-    value = json.loads((folder / "manifest.json").read_text())
+    value: dict[str, Any] = json.loads((folder / "manifest.json").read_text())
     (folder / "manifest.json").write_text(json.dumps(value | {"labels": ["math", "cs"]}))
     with pytest.raises(ArtifactError, match="altered"):
         Artifact.open(folder)
@@ -99,7 +99,7 @@ def test_a_file_outside_the_folder_is_refused(tmp_path: Path) -> None:
 
 
 def _fields(folder: Path) -> dict[str, Any]:
-    value = json.loads((folder / "manifest.json").read_text())
+    value: dict[str, Any] = json.loads((folder / "manifest.json").read_text())
     value.pop("digest")
     return value | {"labels": tuple(value["labels"])}
 

@@ -110,7 +110,7 @@ def test_a_text_that_waits_past_its_deadline_is_turned_away_and_leaves_its_place
 
 def test_a_failing_engine_does_not_keep_its_place(make: Callable[..., Classifier], engine: HeldEngine) -> None:
     classifier = make(queue_size=0)
-    engine.scores = lambda ids: (_ for _ in ()).throw(EngineError("broken"))  # type: ignore[method-assign, assignment]
+    engine.scores = lambda ids: (_ for _ in ()).throw(EngineError("broken"))  # type: ignore[method-assign]
     for _ in range(3):
         with pytest.raises(EngineError, match="broken"):
             classifier.classify("stars")

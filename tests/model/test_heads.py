@@ -103,9 +103,9 @@ def test_a_diverging_loss_is_named() -> None:
 
 def test_temperature_undoes_a_wrong_scale() -> None:
     random = np.random.default_rng(4)
-    logits = random.normal(0, 2, (4000, LABELS))
-    truth = np.eye(LABELS)[(logits + random.gumbel(size=logits.shape)).argmax(1)]
-    calibration = temperature(logits * 2, truth, np.ones(len(logits)))
+    logits = random.normal(0, 2, (4000, LABELS)).astype(np.float32)
+    truth = np.eye(LABELS, dtype=np.float32)[(logits + random.gumbel(size=logits.shape)).argmax(1)]
+    calibration = temperature(logits * 2, truth, np.ones(len(logits), np.float32))
     assert calibration.scale == pytest.approx((0.5,) * LABELS, rel=0.1)
     assert calibration.offset == (0.0,) * LABELS
 

@@ -15,6 +15,7 @@ from model.classifier import Classification as Scores
 from model.classifier import Classifier
 from service.app import Application, create_app
 from service.bootstrap import Services
+from storage.base import Countable
 from tests.service.faults import FailingBackend
 
 LABELS = ("astro-ph", "cs", "hep-ph", "math")
@@ -60,6 +61,11 @@ class TestServices(Services):
 
     def make_classifier(self, artifact: Artifact) -> Classifier:
         return cast(Classifier, self.engine)
+
+    def stored(self, namespace: str = "results") -> int:
+        """How many entries the store holds."""
+        assert isinstance(self.backend, Countable)
+        return self.backend.count(namespace)
 
 
 def write_artifact(folder: Path, name: str, **changes: Any) -> Path:

@@ -28,7 +28,7 @@ def assert_problem(response: TestResponse, services: TestServices, status: int, 
     assert [word for word in words if word not in text] == []
     assert "Traceback" not in text
     assert 'File "' not in text
-    assert services.backend.count("results") == 0
+    assert services.stored() == 0
     assert services.engine.texts == []
     return problem
 

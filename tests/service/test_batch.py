@@ -143,7 +143,7 @@ def test_directives_hold_for_every_item(client: FlaskClient, services: TestServi
     assert counts(post(client, OTHERS[:1], {"Cache-Control": "no-cache"})) == (0, 1, 0, 0)
     assert counts(post(client, OTHERS[:1], {"Cache-Control": "max-age=0"})) == (0, 1, 0, 0)
     post(client, OTHERS[2:3], {"Cache-Control": "no-store"})
-    assert services.backend.count("results") == 1
+    assert services.stored() == 1
 
 
 def test_misses_cost_model_runs_and_hits_do_not(make_services: MakeServices) -> None:

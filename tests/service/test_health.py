@@ -6,8 +6,7 @@ from pathlib import Path
 
 from flask.testing import FlaskClient
 
-from model.artifact import HEAD, WEIGHTS
-from model.registry import SHIPPED
+from model.artifact import HEAD, SHIPPED, WEIGHTS
 from service.app import create_app
 from tests.service.conftest import ABSTRACT, MakeServices, TestServices
 

@@ -32,7 +32,7 @@ def test_results_are_written_again_after_it(client: FlaskClient, services: TestS
     services.classification.forget()
     again = client.post("/api/predict/", json={"abstract": ABSTRACT})
     assert again.headers["Cache-Status"] == "abstracts; fwd=uri-miss; stored"
-    assert services.backend.count("results") == 1
+    assert services.stored() == 1
 
 
 def test_an_unknown_key_gets_503_and_never_401(app: Application, services: TestServices, key: str) -> None:

@@ -24,7 +24,7 @@ def test_a_miss_runs_the_model_and_is_stored(client: FlaskClient, services: Test
     assert body["cached"] is False
     assert response.headers["Cache-Status"] == "abstracts; fwd=uri-miss; stored"
     assert "Age" not in response.headers
-    assert services.backend.count("results") == 1
+    assert services.stored() == 1
 
 
 def test_the_second_time_is_a_hit(client: FlaskClient, services: TestServices) -> None:
@@ -101,7 +101,7 @@ def test_a_full_queue_says_when_to_come_back(client: FlaskClient, services: Test
     response = client.post("/api/predict/", json={"abstract": ABSTRACT})
     assert response.status_code == 503
     assert response.headers["Retry-After"] == "5"
-    assert services.backend.count("results") == 0
+    assert services.stored() == 0
 
 
 def test_a_failure_of_the_model_is_not_cached(client: FlaskClient, services: TestServices) -> None:
@@ -136,7 +136,7 @@ def test_cache_directives_on_something_stored(client: FlaskClient, header: str, 
 def test_no_store_leaves_nothing_behind(client: FlaskClient, services: TestServices) -> None:
     response = client.post("/api/predict/", json={"abstract": ABSTRACT}, headers={"Cache-Control": "no-store"})
     assert response.headers["Cache-Status"] == "abstracts; fwd=uri-miss"
-    assert services.backend.count("results") == 0
+    assert services.stored() == 0
     assert client.get(f"/api/predictions/{response.get_json()['id']}").status_code == 404
 
 

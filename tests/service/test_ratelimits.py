@@ -130,7 +130,7 @@ def test_a_hit_does_not_use_up_the_inference_budget(make_services: MakeServices)
     assert 0 < int(retry_after) <= 86400
     assert ask(client, 1)[0] == 200
     assert len(services.engine.texts) == 2
-    assert services.backend.count("results") == 2
+    assert services.stored() == 2
 
 
 def test_a_key_may_have_limits_of_its_own(make_services: MakeServices) -> None:

@@ -11,7 +11,7 @@ from tests.service.cli.conftest import CommandServices, Run, failed, parsed
 def test_create_prints_a_key_that_authenticates(run: Run, opened: CommandServices) -> None:
     made = parsed(run("keys", "create", "--name", "me", "--json"))
     key = opened.keys.authenticate(made["key"])
-    assert (key.id, key.name, key.scopes) == (made["id"], "me", {"predict", "read"})
+    assert (key.id, key.name, key.scopes) == (made["id"], "me", frozenset({"predict", "read"}))
 
 
 def test_create_prints_the_key_alone_on_standard_output(run: Run, opened: CommandServices) -> None:
@@ -25,7 +25,7 @@ def test_create_takes_scopes_expiry_and_limits(run: Run, opened: CommandServices
     made = parsed(run("keys", "create", "--name", "me", *options, "--limit-inference", "1/hour", "--json"))
     key = opened.keys.get(made["id"])
     assert key is not None
-    assert (key.scopes, key.limit, key.limit_inference) == ({"admin", "read"}, "5/minute", "1/hour")
+    assert (key.scopes, key.limit, key.limit_inference) == (frozenset({"admin", "read"}), "5/minute", "1/hour")
     assert key.expires_at is not None
     assert abs(key.expires_at - datetime.now(UTC) - timedelta(days=90)) < timedelta(minutes=5)
 

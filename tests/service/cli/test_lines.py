@@ -3,6 +3,7 @@
 import gzip
 import io
 import lzma
+from typing import Any
 
 import pytest
 
@@ -88,8 +89,8 @@ class Endless(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: object) -> int:
-        view = memoryview(buffer)  # type: ignore[call-overload]
+    def readinto(self, buffer: Any) -> int:
+        view = memoryview(buffer)
         view[: len(OBJECT)] = OBJECT
         return len(OBJECT)
 

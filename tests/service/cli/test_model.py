@@ -109,7 +109,7 @@ def test_the_recorded_command_has_no_path_of_this_machine(tmp_path: Path, monkey
     files = [rows(tmp_path / name, ["cs"]) for name in ("a.jsonl", "b c.jsonl")]
     noted: list[str] = []
 
-    def note(ctx: click.Context, **_: Any) -> None:
+    def note(ctx: click.Context, /, **_: Any) -> None:
         noted.append(model_train.as_typed(ctx))
 
     monkeypatch.setattr(train, "callback", click.pass_context(note))

@@ -34,7 +34,7 @@ def serving(flask: Flask, port: int, *options: str) -> Iterator[list[str]]:
     """A server that answers; the lines that it printed before the one that says so."""
     process = flask("serve", *options, ABSTRACTS_PORT=str(port))
     try:
-        lines = []
+        lines: list[str] = []
         while not (line := process.stderr.readline()).startswith("[INFO] Listening on"):
             assert line, "".join(lines)
             lines.append(line)

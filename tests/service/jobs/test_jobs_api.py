@@ -171,7 +171,7 @@ def test_a_request_of_the_wrong_form(
     assert response.status_code == status
     assert response.mimetype == "application/problem+json"
     assert word in response.text
-    assert services.backend.count("jobs") == 0
+    assert services.stored("jobs") == 0
 
 
 def test_more_than_the_bound_is_refused_and_leaves_nothing(make_services: MakeServices) -> None:
@@ -183,7 +183,7 @@ def test_more_than_the_bound_is_refused_and_leaves_nothing(make_services: MakeSe
     for content_type in ("application/json", LINES):
         body = b'{"abstract": "' + b"x" * (40 * 8 * 1024)
         assert client.post("/api/jobs", data=body, content_type=content_type).status_code == 413
-    assert services.backend.count("jobs") == 0
+    assert services.stored("jobs") == 0
     assert finished(client, post(client, texts(40)))["done"] == 40
 
 

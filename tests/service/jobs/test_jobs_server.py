@@ -8,6 +8,7 @@ import requests
 
 from config import load_settings
 from service.bootstrap import Services
+from storage.base import Countable
 from tests.service.conftest import ABSTRACT
 from tests.service.test_server import Server
 from tests.service.waiting import until
@@ -59,6 +60,7 @@ def test_an_upload_that_is_cut_off_leaves_nothing(tmp_path: Path) -> None:
         until(lambda: 'route="/api/jobs",status="400"' in scrape(server))
     services = Services(load_settings(server.variables))
     try:
+        assert isinstance(services.backend, Countable)
         assert services.backend.count("jobs") == 0
     finally:
         services.close()

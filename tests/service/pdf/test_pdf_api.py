@@ -67,7 +67,7 @@ def test_each_fault_is_its_own_problem(client: FlaskClient, services: TestServic
     response = post(client, data)
     assert (response.status_code, response.get_json()["type"]) == (422, f"/problems/{slug}")
     assert response.content_type == "application/problem+json"
-    assert services.backend.count("results") == 0
+    assert services.stored() == 0
 
 
 def test_an_abstract_that_would_not_do_as_a_text(client: FlaskClient) -> None:
