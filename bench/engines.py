@@ -5,7 +5,8 @@
 The weights are random: such a model says nothing, and never becomes an artifact that could be served; times do not
 depend on weights. Stated are the medians as ratios to LiteRT int8 at the same length, its own milliseconds, and the
 memory that each engine took for itself (savedmodel's without TensorFlow, which is loaded by then). torch, ONNX Runtime
-and OpenVINO take part when they are installed: torch with transformers' BERT, the others with the export.
+and OpenVINO take part when they are installed: torch (its CPU build: the other brings an LLVM that does not go with
+TensorFlow's) with transformers' BERT, the others with the export.
 """
 
 import argparse
@@ -136,15 +137,24 @@ def _torch(config: BertConfig, threads: int) -> Run:
 
 
 def _onnx(folder: Path) -> Path:
-    import tf2onnx.convert
+    from tf2onnx import convert as to_onnx
+    from tf2onnx import tf_loader
 
     path = folder / "model.onnx"
-    if not path.is_file():
-        module = tf.saved_model.load(str(folder / "saved"))
-        tf2onnx.convert.from_function(
-            module.serve, [tf.TensorSpec([1, None], tf.int32, name="ids")], output_path=str(path)
-        )
+    graph, inputs, outputs = tf_loader.from_saved_model(str(folder / "saved"), None, None)
+    handlers: dict[str, Any] = {"Erfc": (_erfc, [])}
+    to_onnx.from_graph_def(
+        graph, input_names=inputs, output_names=outputs, custom_op_handlers=handlers, output_path=str(path)
+    )
     return path
+
+
+def _erfc(graph: Any, node: Any, name: str, _: Any) -> None:
+    """TensorFlow's GELU uses erfc, ONNX has only erf: 1 - erf(x)."""
+    node.type = "Erf"
+    negated = graph.insert_new_node_on_output("Neg", node.output[0], name=f"{name}_negated").output[0]
+    one = graph.make_const(f"{name}_one", np.ones((), np.float32)).output[0]
+    graph.insert_new_node_on_output("Add", negated, name=f"{name}_complement", inputs=[negated, one])
 
 
 def _onnxruntime(folder: Path, threads: int) -> Run:
@@ -153,7 +163,8 @@ def _onnxruntime(folder: Path, threads: int) -> Run:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     session = onnxruntime.InferenceSession(str(_onnx(folder)), options, providers=["CPUExecutionProvider"])
-    return lambda ids: session.run(None, {"ids": np.array([ids], np.int32)})
+    name = session.get_inputs()[0].name
+    return lambda ids: session.run(None, {name: np.array([ids], np.int32)})
 
 
 def _openvino(folder: Path, threads: int) -> Run:
