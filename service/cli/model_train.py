@@ -62,7 +62,8 @@ def train(
     """Fine-tune a BERT checkpoint on labelled abstracts, then calibrate and measure it on rows held out.
 
     FILE: JSONL, also packed (.gz or .xz), with `abstract` and `labels`; several may follow --data. An interrupted run
-    goes on from its last checkpoint when the same command is given again.
+    goes on from its last checkpoint when the same command is given again. DIR may be what another run left behind: rows
+    that it saw do not calibrate.
 
     With --frozen, only a head is trained, on features that the encoder gives once: of a checkpoint, or of a model that
     is installed, in which case the result is a small model that shares its encoder. FILE may then also be CSV, or
