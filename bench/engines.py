@@ -15,8 +15,10 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from importlib.util import find_spec
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -162,7 +164,9 @@ def _onnxruntime(folder: Path, threads: int) -> Run:
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    session = onnxruntime.InferenceSession(str(_onnx(folder)), options, providers=["CPUExecutionProvider"])
+    with ProcessPoolExecutor(1, get_context("spawn")) as apart:  # converting takes many times the memory of running
+        path = apart.submit(_onnx, folder).result()
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name
     return lambda ids: session.run(None, {name: np.array([ids], np.int32)})
 
