@@ -67,10 +67,10 @@ class Connection:
             raise translate(exc) from exc
         try:
             bucket = cluster.bucket(settings.url.bucket)
+            _await_sessions(cluster, settings.timeout.total_seconds())
         except CouchbaseException as exc:
             cluster.close()
             raise Unavailable(f"no access to the bucket {settings.url.bucket!r} ({exc.message})") from exc
-        _await_sessions(cluster, settings.timeout.total_seconds())
         return cls(cluster, bucket, settings.url.scope)
 
     def close(self) -> None:
@@ -108,8 +108,8 @@ def _await_sessions(cluster: Any, seconds: float) -> None:
     """Return when every node lets us in, or after `seconds`: a node may be down.
 
     The SDK lends a bucket out when the first node does, and puts aside what is for the others. An operation that is put
-    aside in the moment in which its node becomes ready is forgotten there until it times out (seen in 4.6.3, by one
-    connection in a hundred). The SDK's own wait_until_ready looks only ten times a second.
+    aside in the moment in which its node becomes ready is forgotten there until it times out (seen in 4.6.3). The SDK's
+    own wait_until_ready looks only ten times a second.
     """
     deadline = time.monotonic() + seconds
     while cluster.diagnostics().state is not ClusterState.Online and time.monotonic() < deadline:

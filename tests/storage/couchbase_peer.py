@@ -11,6 +11,7 @@ from typing import Any
 from storage.couchbase import CouchbaseBackend
 from storage.couchbase_cluster import Connection, Settings
 from storage.couchbase_url import CouchbaseUrl
+from storage.errors import Unavailable
 from tests.couchbase_server.launch import PASSWORD, USER, Peer
 
 TIMEOUT = timedelta(seconds=5)
@@ -69,3 +70,12 @@ def connected(peer: Peer, scope: str = "abstracts") -> Iterator[Connection]:
 def raw(connection: Connection, namespace: str, name: str) -> Any:
     """The document as parsed JSON."""
     return json.loads(connection.collections[namespace].get(name).value)
+
+
+def answers(call: Callable[[], object]) -> bool:
+    """Whether the store is there for this call."""
+    try:
+        call()
+    except Unavailable:
+        return False
+    return True

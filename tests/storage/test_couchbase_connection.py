@@ -21,7 +21,7 @@ from tests.couchbase_server.certificates import make_certificates
 from tests.couchbase_server.client import Client, vbucket_of
 from tests.couchbase_server.launch import BUCKET, PASSWORD, ROOT, USER, Peer
 from tests.couchbase_server.wire import Opcode
-from tests.storage.couchbase_peer import HASTY, backend_on, connected, initialised
+from tests.storage.couchbase_peer import HASTY, answers, backend_on, connected, initialised
 
 VALUE = b'{"a": 1}'
 
@@ -79,18 +79,10 @@ def test_a_missing_collection_names_the_remedy_and_init_makes_only_that(peer: Pe
 def test_a_collection_made_anew_by_another_is_found_again(peer: Peer) -> None:
     """The SDK alone goes on asking for the old one by its number, if the timeout is shorter than its patience."""
     with initialised(peer, "renewed", timeout=timedelta(milliseconds=250)) as backend:
-        wait_until(lambda: _answers(lambda: backend.put("limits", "k", VALUE)))
+        wait_until(lambda: answers(lambda: backend.put("limits", "k", VALUE)))
         _rest(peer, "DELETE", "/renewed/collections/limits")
         _rest(peer, "POST", "/renewed/collections", name="limits")
-        wait_until(lambda: _answers(lambda: backend.put("limits", "k", VALUE)))
-
-
-def _answers(call: Callable[[], object]) -> bool:
-    try:
-        call()
-    except Unavailable:
-        return False
-    return True
+        wait_until(lambda: answers(lambda: backend.put("limits", "k", VALUE)))
 
 
 def test_init_may_be_repeated_and_makes_one_scope_with_the_four_collections(

@@ -20,7 +20,7 @@ from storage.ratelimit import BackendStorage
 from tests.contracts.backend_wait import wait_until
 from tests.couchbase_server.launch import Peer
 from tests.couchbase_server.wire import Opcode
-from tests.storage.couchbase_peer import HASTY, backend_on
+from tests.storage.couchbase_peer import HASTY, answers, backend_on
 
 T = TypeVar("T")
 
@@ -54,14 +54,6 @@ def transitions() -> list[bool]:
 @pytest.fixture
 def guarded(backend: CouchbaseBackend, transitions: list[bool]) -> GuardedBackend:
     return GuardedBackend(backend, fail_max=3, reset_timeout=RESET, on_transition=transitions.append)
-
-
-def answers(call: Callable[[], object]) -> bool:
-    try:
-        call()
-    except Unavailable:
-        return False
-    return True
 
 
 def settled(call: Callable[[], T]) -> T:
