@@ -27,14 +27,14 @@ import tensorflow as tf
 from rich.console import Console
 from rich.table import Table
 
-from model.bert import BertClassifier, BertConfig, Dense, Encoder
-from model.build import ServingModule, convert
-from model.calibrate import Calibration
-from model.checkpoint import Tensors
+from model.checkpoints.checkpoint import Tensors
 from model.engines.base import Engine
 from model.engines.litert import LiteRTEngine
 from model.engines.savedmodel import SavedModelEngine
-from model.export_module import ExportModule
+from model.training.bert import BertClassifier, BertConfig, Dense, Encoder
+from model.training.build import ServingModule, convert
+from model.training.calibrate import Calibration
+from model.training.export_module import ExportModule
 
 LENGTHS = (32, 64, 128, 192, 256, 384, 512)
 LABELS = 20

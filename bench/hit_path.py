@@ -28,7 +28,7 @@ from bench.load import CPU, WSGI, call, free_port, load, request, seconds_per_ca
 from config import load_settings
 from service.app import Application, create_app
 from service.cli.common import print_table
-from service.logs import AccessLog
+from service.telemetry.logs import AccessLog
 
 BARE = "bare"
 Sides = dict[str, dict[str, str]]

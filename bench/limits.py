@@ -16,9 +16,9 @@ from flask_limiter.util import get_remote_address
 
 from bench.hit_path import bare_app, new_key, service_app
 from bench.load import MANY, WSGI, call, seconds_per_call, variables
+from service.access.ratelimits import LocalCounters, RateLimits, Window
 from service.app import Application
 from service.cli.common import print_table
-from service.ratelimits import LocalCounters, RateLimits, Window
 
 LIMITS = f"{MANY};100000000000 per hour"
 HIT_PATH = "/api/predict/"
@@ -55,7 +55,7 @@ def main() -> None:
             routes: dict[str, WSGI] = {
                 NONE: bare_app(),
                 "flask-limiter": with_flask_limiter(),
-                "service.ratelimits": with_our_own(),
+                "service.access.ratelimits": with_our_own(),
             }
             report(routes, service)
         finally:

@@ -16,10 +16,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bench.cluster import couchbase_cluster, url_of
+from storage.backends.couchbase.cluster import Connection, Settings
+from storage.backends.couchbase.url import CouchbaseUrl
+from storage.backends.sqlite.backend import SQLiteBackend
 from storage.base import Backend
-from storage.couchbase_cluster import Connection, Settings
-from storage.couchbase_url import CouchbaseUrl
-from storage.sqlite import SQLiteBackend
 from tests.contracts.couchbase_store import CONNECT_TIMEOUT, TIMEOUT
 
 KEYS = [f"arxiv-mini/0/{n:064x}" for n in range(1000)]

@@ -17,8 +17,8 @@ import tensorflow as tf
 from rich.console import Console
 from rich.table import Table
 
-from model.checkpoint import Checkpoint
-from model.trained import new_classifier
+from model.checkpoints.checkpoint import Checkpoint
+from model.checkpoints.trained import new_classifier
 
 BATCH, TOKENS, LABELS = 32, 128, 20
 WAYS = {

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from model.calibrate import Calibration, sigmoid
 from model.errors import ArtifactError
+from model.training.calibrate import Calibration, sigmoid
 
 Floats = np.ndarray[Any, np.dtype[np.float32]]
 

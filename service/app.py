@@ -81,10 +81,10 @@ def _build(app: Application) -> None:
     from werkzeug.middleware.proxy_fix import ProxyFix
 
     from service import problems, web
-    from service.api import batch, health, jobs, models, pdf, predict, predictions
+    from service.access.gate import Gate
     from service.api.complete import complete
     from service.api.document import Api
-    from service.gate import Gate
+    from service.api.routes import batch, health, jobs, models, pdf, predict, predictions
     from service.jobs.intake import Intake
 
     services = app.services

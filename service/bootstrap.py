@@ -4,8 +4,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from config import Settings
+from storage.breaker import GuardedBackend
 from storage.connect import open_backend
-from storage.guard import GuardedBackend
 
 if TYPE_CHECKING:
     from model.artifact import Artifact
@@ -13,19 +13,19 @@ if TYPE_CHECKING:
     from model.classifier import Classifier
     from model.engines.base import Engine
     from model.registry import Registry
-    from service.auth import Authenticator
-    from service.classification import Classification
+    from service.access.auth import Authenticator
+    from service.access.ratelimits import RateLimits
     from service.jobs.attendants import Attendant
     from service.jobs.runner import Runner
-    from service.logs import AccessLog
-    from service.metrics import Metrics
-    from service.models import Models
     from service.pdf.extract import Extractor
-    from service.ratelimits import RateLimits
+    from service.predicting.classification import Classification
+    from service.predicting.models import Models
+    from service.telemetry.logs import AccessLog
+    from service.telemetry.metrics import Metrics
     from storage.base import Backend
-    from storage.jobs import Jobs
-    from storage.keys import Keys
-    from storage.results import Results
+    from storage.records.apikeys import Keys
+    from storage.records.jobs import Jobs
+    from storage.records.predictions import Results
 
 FLIGHT_GRACE = 30.0
 """Seconds, beyond the queue's deadline, after which a request no longer waits for another one's model run."""
@@ -65,14 +65,14 @@ class Services:
     @cached_property
     def results(self) -> "Results":
         """Stored predictions."""
-        from storage.results import Results
+        from storage.records.predictions import Results
 
         return Results(self.backend)
 
     @cached_property
     def keys(self) -> "Keys":
         """API keys."""
-        from storage.keys import Keys
+        from storage.records.apikeys import Keys
 
         return Keys(self.backend)
 
@@ -86,7 +86,7 @@ class Services:
     @cached_property
     def models(self) -> "Models":
         """The models that answer, each loaded when it first has to run."""
-        from service.models import Models
+        from service.predicting.models import Models
 
         return Models(self.registry, self.make_classifier, self._is_reachable)
 
@@ -132,7 +132,7 @@ class Services:
     @cached_property
     def classification(self) -> "Classification":
         """Abstracts to answers, through the cache."""
-        from service.classification import Classification
+        from service.predicting.classification import Classification
 
         settings = self.settings
         return Classification(
@@ -155,14 +155,14 @@ class Services:
     @cached_property
     def authenticator(self) -> "Authenticator":
         """Who is asking."""
-        from service.auth import Authenticator
+        from service.access.auth import Authenticator
 
         return Authenticator(self.keys, self.settings.key_cache_ttl.total_seconds())
 
     @cached_property
     def limits(self) -> "RateLimits":
         """How much each may ask."""
-        from service.ratelimits import LocalCounters, RateLimits
+        from service.access.ratelimits import LocalCounters, RateLimits
         from storage.ratelimit import BackendStorage
 
         settings = self.settings
@@ -181,7 +181,7 @@ class Services:
     @cached_property
     def jobs(self) -> "Jobs":
         """Stored jobs."""
-        from storage.jobs import Jobs
+        from storage.records.jobs import Jobs
 
         return Jobs(self.backend, ttl=self.settings.job_ttl)
 
@@ -206,7 +206,7 @@ class Services:
     @cached_property
     def metrics(self) -> "Metrics":
         """What Prometheus scrapes."""
-        from service.metrics import Metrics
+        from service.telemetry.metrics import Metrics
 
         metrics = Metrics()
         metrics.watch_store(lambda: self.backend.errors, lambda: self.backend.available)
@@ -215,7 +215,7 @@ class Services:
     @cached_property
     def access_log(self) -> "AccessLog | None":
         """One line a request on standard output; none where only warnings are wanted."""
-        from service.logs import AccessLog
+        from service.telemetry.logs import AccessLog
 
         return AccessLog() if self.settings.log_level in ("DEBUG", "INFO") else None
 

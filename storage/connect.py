@@ -48,13 +48,13 @@ def open_backend(
 
 
 def _memory(url: str, options: Options) -> Backend:  # noqa: ARG001
-    from storage.memory import MemoryBackend
+    from storage.backends.memory import MemoryBackend
 
     return MemoryBackend()
 
 
 def _sqlite(url: str, options: Options) -> Backend:
-    from storage.sqlite import SQLiteBackend
+    from storage.backends.sqlite.backend import SQLiteBackend
 
     parts = urlsplit(url)
     path = unquote(parts.path).removeprefix("/")
@@ -64,7 +64,7 @@ def _sqlite(url: str, options: Options) -> Backend:
 
 
 def _couchbase(url: str, options: Options) -> Backend:
-    from storage.couchbase import CouchbaseBackend
+    from storage.backends.couchbase.backend import CouchbaseBackend
 
     return CouchbaseBackend.from_url(
         url,

@@ -20,7 +20,7 @@ from limits.storage import Storage
 from storage.base import Backend
 from storage.connect import open_backend
 from storage.errors import StorageError
-from storage.generations import Generations
+from storage.records.generations import Generations
 
 NAMESPACE: Final = "limits"
 GENERATION: Final = "counters"

@@ -14,6 +14,7 @@ from marshmallow import Schema, ValidationError
 from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import RequestEntityTooLarge
 
+from service.access.gate import Access, access
 from service.api.document import SECURITY, references
 from service.errors import (
     InvalidRequest,
@@ -23,7 +24,6 @@ from service.errors import (
     ScopeMissing,
     WrongContentType,
 )
-from service.gate import Access, access
 from service.problems import KINDS
 from storage.errors import Unavailable
 

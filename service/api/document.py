@@ -6,8 +6,8 @@ from typing import Any
 
 import flask_smorest  # type: ignore[import-untyped]
 
+from service.api.schemas import ProblemResponse
 from service.problems import CONTENT_TYPE, KINDS
-from service.schemas import ProblemResponse
 
 SECURITY: list[dict[str, list[str]]] = [{"bearer": []}, {"apiKey": []}]
 

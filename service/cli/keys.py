@@ -7,8 +7,8 @@ from typing import Any
 import click
 
 from service.cli.common import CommandGroup, json_option, print_json, print_table, services
-from storage.apikey import SCOPES, ApiKey
 from storage.errors import Unknown
+from storage.records.apikey import SCOPES, ApiKey
 
 _DAYS = re.compile(r"(\d{1,5})([dhm])")
 _UNITS = {"d": "days", "h": "hours", "m": "minutes"}

@@ -13,15 +13,15 @@ import click
 from marshmallow import EXCLUDE
 
 from model.errors import ModelError
-from service.api.answers import extended
 from service.api.blueprint import load
+from service.api.responses import extended
+from service.api.schemas import PredictRequest
 from service.bootstrap import Services
 from service.cli.common import Command, progress_bar, services
-from service.cli.lines import Item, read_items
 from service.errors import ServiceError
+from service.input.lines import Item, read_items
+from service.predicting.rendering import render
 from service.problems import as_object
-from service.records import render
-from service.schemas import PredictRequest
 
 if TYPE_CHECKING:
     from service.pdf.extract import Extractor
@@ -92,7 +92,7 @@ def _answerer(
 
 def _extract(pdfs: "Extractor", item: Item) -> tuple[dict[str, str], dict[str, Any]]:
     """The request that a paper stands for, and what its answer says besides the prediction."""
-    from service.api.pdf import read_abstract
+    from service.api.routes.pdf import read_abstract
 
     found = read_abstract(pdfs, item.body)
     return {"abstract": found.text}, found.members()

@@ -27,7 +27,7 @@ FLASK: Final = ".venv/bin/flask --app wsgi"
 @click.option("--first-key", is_flag=True, help="Create an API key if there is none, and print it.")
 def serve(first_key: bool) -> None:
     """Serve the API and the web page on ABSTRACTS_HOST and ABSTRACTS_PORT, until SIGTERM or SIGINT."""
-    from service.server import run
+    from service.front.server import run
 
     with services() as opened:
         settings = opened.settings
@@ -47,7 +47,7 @@ def _greeting(opened: Services, first_key: bool) -> str:
 
 
 def _curl(settings: Settings, key: str) -> str:
-    from service.server import base_url
+    from service.front.server import base_url
 
     body = shlex.quote(json.dumps({"abstract": ABSTRACT}))
     return (

@@ -14,7 +14,7 @@ from typing import Final
 from service.errors import BrokerUnavailable
 from service.jobs.runner import Runner
 from storage.errors import Conflict, StorageError
-from storage.jobs import Job, Jobs
+from storage.records.jobs import Job, Jobs
 
 log = logging.getLogger("abstracts.jobs")
 

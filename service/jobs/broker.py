@@ -13,7 +13,7 @@ from service.bootstrap import Services
 from service.errors import BrokerUnavailable
 from service.jobs.attendants import Dispatcher, new_holder, run_held
 from storage.errors import Conflict, StorageError
-from storage.jobs import Job, Jobs
+from storage.records.jobs import Job, Jobs
 
 log = logging.getLogger("abstracts.jobs")
 

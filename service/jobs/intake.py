@@ -8,14 +8,14 @@ from typing import IO, Any
 from marshmallow import EXCLUDE
 
 from service.api.blueprint import load
-from service.cli.lines import read_items
+from service.api.schemas import PredictRequest
 from service.errors import InvalidRequest, MalformedBody
+from service.input.lines import read_items
 from service.jobs.attendants import Attendant
-from service.models import Models
-from service.outcomes import checked_abstract, problem_object
+from service.predicting.models import Models
+from service.predicting.outcomes import checked_abstract, problem_object
 from service.problems import as_object
-from service.schemas import PredictRequest
-from storage.jobs import Item, Job, Jobs
+from storage.records.jobs import Item, Job, Jobs
 
 _IDEMPOTENCY_KEY_MAX = 255
 

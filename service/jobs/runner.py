@@ -9,14 +9,14 @@ from threading import Event
 from typing import Final
 
 from model.errors import ModelError, Overloaded
-from service.classification import Answer, Classification
+from service.access.ratelimits import RateLimits, Window
 from service.errors import LimitExceeded
-from service.models import Models
-from service.outcomes import render_outcome, tally
-from service.ratelimits import RateLimits, Window
+from service.predicting.classification import Answer, Classification
+from service.predicting.models import Models
+from service.predicting.outcomes import render_outcome, tally
 from storage.errors import Corrupt
-from storage.jobs import CHUNK, Item, Job, Jobs
-from storage.keys import ApiKey, Keys
+from storage.records.apikeys import ApiKey, Keys
+from storage.records.jobs import CHUNK, Item, Job, Jobs
 
 GROUP: Final = 8
 """Abstracts that are looked up together; CHUNK is a multiple of it."""

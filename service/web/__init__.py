@@ -9,7 +9,7 @@ from typing import Any
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import NotFound
 
-from service.gate import access
+from service.access.gate import access
 from service.problems import INTERNAL, KINDS
 
 # Nothing but the page's own two files, and requests to its own origin.

@@ -13,7 +13,7 @@ from couchbase.auth import PasswordAuthenticator  # type: ignore[import-untyped]
 from couchbase.cluster import Cluster  # type: ignore[import-untyped]
 from couchbase.options import ClusterOptions  # type: ignore[import-untyped]
 
-from storage.couchbase import CouchbaseBackend
+from storage.backends.couchbase.backend import CouchbaseBackend
 from tests.contracts.backend_store import Store, StoreFixture
 from tests.couchbase_server.launch import BUCKET, PASSWORD, USER, Peer
 

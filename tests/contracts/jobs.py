@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from storage.errors import Conflict, Full, NameTaken
-from storage.jobs import CHUNK, OPEN, Item, Job, Jobs
+from storage.records.jobs import CHUNK, OPEN, Item, Job, Jobs
 from tests.contracts.backend_store import Store, StoreFixture
 
 DAY = timedelta(days=1)
@@ -167,7 +167,7 @@ class JobsContract(StoreFixture):
         assert [job.id for job in jobs.open_jobs()] == [before.id]
 
     def test_so_many_may_wait_and_no_more(self, jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("storage.jobs.MOST_OPEN", 2)
+        monkeypatch.setattr("storage.records.jobs.MOST_OPEN", 2)
         first, _ = [jobs.create("alice", "m", texts(1)) for _ in range(2)]
         with pytest.raises(Full):
             jobs.create("alice", "m", texts(1), name="n", digest=lambda: "d")

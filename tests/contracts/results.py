@@ -10,10 +10,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from storage.base import Countable, Scannable
-from storage.documents import decode
 from storage.errors import Corrupt
-from storage.generations import KEY
-from storage.results import Prediction, Results
+from storage.records.documents import decode
+from storage.records.generations import KEY
+from storage.records.predictions import Prediction, Results
 from tests.contracts.backend_store import Store, StoreFixture
 
 SCORES = (0.10000000149011612, 1e-30, 0.9999999403953552)

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from model.calibrate import Calibration
-from model.checkpoint import Checkpoint
-from model.export import export_saved_model
+from model.checkpoints.checkpoint import Checkpoint
+from model.checkpoints.trained import Record, new_classifier, save
 from model.tokens import load_tokenizer
-from model.trained import Record, new_classifier, save
+from model.training.calibrate import Calibration
+from model.training.export import export_saved_model
 from tests.model.conftest import HIDDEN, random_tensors, write_checkpoint
 
 LABELS = ("astro-ph", "math", "q-bio")

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
+from storage.backends.memory import MemoryBackend
 from storage.base import Entry
+from storage.breaker import GuardedBackend
 from storage.errors import Unavailable
-from storage.guard import GuardedBackend
-from storage.memory import MemoryBackend
 
 
 class FailingBackend(MemoryBackend):

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
+from service.access.gate import Gate
 from service.app import Application, create_app
-from service.gate import Gate
-from service.logs import AccessLog
+from service.telemetry.logs import AccessLog
 from tests.service.conftest import ABSTRACT, MakeServices, TestServices, with_key
 
 ROOT = Path(__file__).parents[2]

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from storage.memory import MemoryBackend
-from storage.sqlite import SQLiteBackend
+from storage.backends.memory import MemoryBackend
+from storage.backends.sqlite.backend import SQLiteBackend
 from tests.contracts.backend_store import Clock, Store, StoreFixture
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from storage.backends.memory import MemoryBackend
+from storage.backends.sqlite.backend import SQLiteBackend
 from storage.connect import open_backend
-from storage.memory import MemoryBackend
-from storage.sqlite import SQLiteBackend
 
 
 def test_memory() -> None:

@@ -10,17 +10,17 @@ from pathlib import Path
 
 import pytest
 
+from storage.backends.memory import MemoryBackend
+from storage.backends.sqlite.backend import SQLiteBackend
 from storage.base import Backend, Countable, Entry, Scannable
+from storage.breaker import GuardedBackend
 from storage.errors import Conflict, Corrupt, StorageError, Unavailable
-from storage.guard import GuardedBackend
-from storage.memory import MemoryBackend
-from storage.sqlite import SQLiteBackend
 from tests.contracts.backend import BackendContract
 from tests.contracts.backend_concurrency import ConcurrencyContract
 from tests.contracts.backend_expiry import ExpiryContract
 from tests.contracts.backend_store import Clock, Store, StoreFixture
 from tests.contracts.backend_wait import wait_until
-from tests.storage.bare import BareBackend
+from tests.storage.backends.bare import BareBackend
 
 VALUE = b'{"a": 1}'
 NEVER = timedelta(days=1)

@@ -8,8 +8,8 @@ from limits import RateLimitItemPerYear
 from limits.storage import MemoryStorage, storage_from_string
 from limits.strategies import FixedWindowRateLimiter
 
+from storage.backends.memory import MemoryBackend
 from storage.errors import Unavailable
-from storage.memory import MemoryBackend
 from storage.ratelimit import BackendStorage
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from service.cli.lines import MAX_LINE, Item, read_items
 from service.errors import InvalidRequest, MalformedBody
+from service.input.lines import MAX_LINE, Item, read_items
 
 OBJECT = b'{"abstract": "a"}\n'
 

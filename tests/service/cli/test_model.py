@@ -9,8 +9,8 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from service.cli import model_train
-from service.cli.model_train import needs_tensorflow, train
+from service.cli.model import train as model_train
+from service.cli.model.train import needs_tensorflow, train
 from tests.service.cli.conftest import Run, failed, parsed
 from tests.service.conftest import LABELS, write_artifact
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from model.artifact import HEAD, Artifact, Manifest, sha256_of, write_manifest
-from service.running import announced
+from service.front.running import announced
 from tests.service.cli.conftest import CommandServices, Run, failed
 from tests.service.conftest import write_artifact
 

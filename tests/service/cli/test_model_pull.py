@@ -7,8 +7,8 @@ from pathlib import Path
 import keras
 import pytest
 
+from tests.model.checkpoints.hub_server import COMMIT, Hub, serve_hub
 from tests.model.conftest import HIDDEN, random_tensors, write_checkpoint
-from tests.model.hub_server import COMMIT, Hub, serve_hub
 from tests.model.tiny import write_trained
 from tests.service.cli.conftest import CommandServices, Run, failed
 

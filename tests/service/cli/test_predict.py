@@ -38,7 +38,7 @@ def test_answers_are_in_order_and_the_second_run_is_all_hits(run: Run, tmp_path:
 
 
 def test_an_answer_is_what_the_api_sends(run: Run, tmp_path: Path) -> None:
-    from service.schemas import PredictionResponse
+    from service.api.schemas import PredictionResponse
 
     (answer,) = answers(run("predict", write(tmp_path / "a.txt", ABSTRACT)))
     assert PredictionResponse().validate(answer) == {}

@@ -15,7 +15,7 @@ import requests
 
 from config import load_settings
 from service.cli.serve import ABSTRACT
-from service.server import base_url
+from service.front.server import base_url
 from tests.service.waiting import until
 
 Flask = Callable[..., Any]

@@ -14,7 +14,7 @@ from config import load_settings
 from service.bootstrap import Services
 from service.jobs.broker import BrokerDispatcher
 from service.jobs.intake import Intake
-from storage.jobs import Job
+from storage.records.jobs import Job
 from tests.service.conftest import ABSTRACT
 from tests.service.jobs.brokers import end, free_ports, rabbitmq, redis
 from tests.service.waiting import until

@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from service.app import Application, create_app
-from storage.jobs import CHUNK
+from storage.records.jobs import CHUNK
 from tests.service.conftest import ABSTRACT, LABELS, MakeServices, TestServices, with_key
 from tests.service.waiting import until
 

@@ -10,7 +10,7 @@ from config import load_settings
 from service.bootstrap import Services
 from storage.base import Countable
 from tests.service.conftest import ABSTRACT
-from tests.service.test_server import Server
+from tests.service.front.test_server import Server
 from tests.service.waiting import until
 
 ITEMS = [f"{ABSTRACT * 5} This is measurement number {i}." for i in range(400)]

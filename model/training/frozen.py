@@ -1,0 +1,168 @@
+"""Heads on frozen encoders: files of labelled abstracts -> features -> a calibrated, measured head.
+
+The encoder is a checkpoint's, and a trained checkpoint comes out; or an artifact's, and an artifact comes out that
+shares its encoder and is a few tens of KB. Only the former needs the `train` extra (TensorFlow).
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from model.artifact import MANIFEST
+from model.errors import DataError
+from model.head import ACTIVATIONS, Head
+from model.training.calibrate import Calibration, best_threshold, platt
+from model.training.encoders import ArtifactEncoder, CheckpointEncoder, FrozenEncoder, Outcome
+from model.training.evaluate import Report, evaluate
+from model.training.features import cache_name, compute_features
+from model.training.logistic import ACTIVATION, HeadRecipe, Kind, Split, fit_head, temperature
+from model.training.rows import Row, draw, file_digest, label_matrix, mix_weights, split_held_out
+from model.training.sources import Columns, read_labelled
+
+Floats = np.ndarray[Any, np.dtype[np.float32]]
+
+
+@dataclass(frozen=True, slots=True)
+class FrozenPlan:
+    """What head to train on what.
+
+    source: a checkpoint's or an artifact's folder. kind: `multi` (sigmoid over all of a row's labels) or `single`
+    (softmax over its primary). examples: rows drawn. mix: share of each primary that scores are calibrated to; empty:
+    as in the data. mix_floor: smallest share of a primary drawn. held_out: share of the drawn rows kept from training,
+    one half to stop and calibrate by, the other to measure on. max_tokens: of a checkpoint; an artifact has its own.
+    """
+
+    source: Path
+    data: tuple[Path, ...]
+    out: Path
+    kind: Kind
+    examples: int = 20_000
+    columns: Columns = field(default_factory=Columns)
+    mix: Mapping[str, float] = field(default_factory=dict)
+    mix_floor: float = 0.015
+    held_out: float = 0.2
+    pooling: Literal["cls", "mean", "pooler"] = "mean"
+    max_tokens: int = 256
+    threads: int = 2
+    licence: str = ""
+    command: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """What hears how far the work is: (rows there, rows in all), and (epoch, epochs at most, validation loss)."""
+
+    on_row: Callable[[int, int], None]
+    on_epoch: Callable[[int, int, float], None]
+
+
+def train_frozen(plan: FrozenPlan, recipe: HeadRecipe, listener: Listener) -> Report:
+    """Train, calibrate and measure a head, and write it to `plan.out`; the report is on rows that nothing else saw.
+
+    Features are kept in `plan.out`/work (of an artifact: beside it, in .NAME-work), from where an interrupted run goes
+    on. DataError, TrainingError, CheckpointError, ArtifactError, EngineError.
+    """
+    encoder = _encoder(plan)
+    rows = _rows(plan, recipe.seed)
+    labels = sorted({label for row in rows for label in row.labels})
+    if len(labels) < 2:
+        raise DataError(f"the data have only the label {', '.join(labels)}: a head needs two")
+    features = _features(encoder, rows, plan, listener.on_row)
+    mix = plan.mix or _shares(rows)
+    training, validation, test = _split(rows, features, labels, mix, plan.held_out)
+    head = fit_head(plan.kind, training, validation, recipe, listener.on_epoch)
+    calibration = _calibrate(plan.kind, head, validation)
+    activation = ACTIVATIONS[ACTIVATION[plan.kind]]
+    scores = activation(calibration.apply(head.logits(validation.features)))
+    threshold = best_threshold(scores, validation.truth, validation.weights)
+    scores = activation(calibration.apply(head.logits(test.features)))
+    report = evaluate(scores, test.truth, test.weights, labels, threshold)
+    encoder.save(_outcome(plan, recipe, labels, head, calibration, report, len(training.features)))
+    return report
+
+
+def _encoder(plan: FrozenPlan) -> FrozenEncoder:
+    if (plan.source / MANIFEST).is_file():
+        return ArtifactEncoder(plan.source, plan.out)
+    return CheckpointEncoder(plan.source, plan.out, plan.pooling, plan.max_tokens)
+
+
+def _rows(plan: FrozenPlan, seed: int) -> list[Row]:
+    rows = [row for path in plan.data for row in read_labelled(path, plan.columns)]
+    if plan.kind == "single":
+        rows = [replace(row, labels=(row.primary,)) for row in rows]
+    if not rows:
+        raise DataError("the data files hold no rows with labels")
+    return draw(rows, min(plan.examples, len(rows)), plan.mix or _shares(rows), plan.mix_floor, 1, seed)
+
+
+def _shares(rows: Sequence[Row]) -> dict[str, float]:
+    names, counts = np.unique([row.primary for row in rows], return_counts=True)
+    return dict(zip(names.tolist(), (counts / len(rows)).tolist(), strict=True))
+
+
+def _features(
+    encoder: FrozenEncoder, rows: Sequence[Row], plan: FrozenPlan, on_row: Callable[[int, int], None]
+) -> Floats:
+    texts = [row.text for row in rows]
+    engine, tokenizer = encoder.open(plan.threads)
+    try:
+        cache = encoder.work / cache_name(encoder.digest, encoder.max_tokens, texts)
+        return compute_features(engine, tokenizer, texts, cache, on_row)
+    finally:
+        engine.close()
+
+
+def _split(
+    rows: Sequence[Row], features: Floats, labels: Sequence[str], mix: Mapping[str, float], held_out: float
+) -> list[Split]:
+    """Training, validation and test, the same for the same rows."""
+    where = {id(row): i for i, row in enumerate(rows)}
+    training, rest = split_held_out(rows, held_out, floor=0)
+    test, validation = split_held_out(rest, 0.5, floor=0)
+    if not training or not test or not validation:
+        raise DataError(f"{len(rows)} rows are too few to hold {held_out:.0%} of each label out: give more data")
+    return [
+        Split(features[[where[id(row)] for row in part]], label_matrix(part, labels), mix_weights(part, mix))
+        for part in (training, validation, test)
+    ]
+
+
+def _calibrate(kind: Kind, head: Head, validation: Split) -> Calibration:
+    fit = platt if kind == "multi" else temperature
+    return fit(head.logits(validation.features), validation.truth, validation.weights)
+
+
+def _outcome(
+    plan: FrozenPlan,
+    recipe: HeadRecipe,
+    labels: Sequence[str],
+    head: Head,
+    calibration: Calibration,
+    report: Report,
+    examples: int,
+) -> Outcome:
+    measured = {k: round(getattr(report, k), 4) for k in ("micro_f1", "macro_f1", "top1", "ece")}
+    by_label = {item.label: round(item.f1, 4) for item in report.labels}
+    return Outcome(
+        head=head,
+        labels=tuple(labels),
+        activation=ACTIVATION[plan.kind],
+        calibration=calibration,
+        threshold=report.threshold,
+        training={
+            "command": plan.command,
+            "frozen": True,
+            "examples": examples,
+            "mix": dict(plan.mix),
+            "recipe": asdict(recipe),
+            "data": {path.name: file_digest(path) for path in plan.data},
+        },
+        scores={"held_out": {"rows": report.rows, **measured, "f1": by_label}},
+        licence=plan.licence,
+        created=datetime.now(UTC).date().isoformat(),
+    )

@@ -1,0 +1,127 @@
+"""What surrounds every view: limits and keys before it, headers, log line and metrics after it."""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal, TypeVar
+
+from flask import Flask, Response, request
+
+from service.access.auth import Authenticator, Scope, presented_key, require
+from service.access.ratelimits import RateLimits, Window, limit_header, policy_header
+from service.telemetry.logs import AccessLog
+from service.telemetry.metrics import Metrics
+from storage.records.apikeys import ApiKey
+
+Access = Literal["probe", "open"] | Scope
+"""probe: no key and no limit. open: no key, limited by address. Otherwise the scope that the key must have."""
+
+ACCESS_ATTRIBUTE: Final = "__access__"
+_CALL: Final = "abstracts.call"
+View = TypeVar("View", bound=Callable[..., object])
+
+
+def access(level: Access) -> Callable[[View], View]:
+    """Declares who may use a view. A view without it is refused to everybody. Apply it last, outermost."""
+
+    def declare(view: View) -> View:
+        setattr(view, ACCESS_ATTRIBUTE, level)
+        return view
+
+    return declare
+
+
+@dataclass(slots=True)
+class Call:
+    """One request on its way through."""
+
+    started: float
+    key: ApiKey | None = None
+    windows: list[Window] = field(default_factory=list)
+    timings: dict[str, float] = field(default_factory=dict)
+    outcome: str = ""
+
+    def spend(self, spending: Callable[[ApiKey, list[Window]], None]) -> None:
+        """Counts something against a limit of the key; of each limit only the latest state is kept for the headers."""
+        spent: list[Window] = []
+        try:
+            if self.key is not None:
+                spending(self.key, spent)
+        finally:
+            policies = {window.policy for window in spent}
+            self.windows = [window for window in self.windows if window.policy not in policies] + spent
+
+
+def current_call() -> Call:
+    """The request being answered."""
+    call: Call = request.environ[_CALL]
+    return call
+
+
+class Gate:
+    """Holds the hooks of one app."""
+
+    def __init__(
+        self, authenticator: Authenticator, limits: RateLimits, metrics: Metrics, access_log: AccessLog | None
+    ) -> None:
+        self._authenticator = authenticator
+        self._limits = limits
+        self._metrics = metrics
+        self._access_log = access_log
+        self._levels: dict[str, Access] = {}
+
+    def install(self, app: Flask) -> None:
+        """Call it when all views are registered. Raises TypeError for one that does not declare its access."""
+        for endpoint, view in app.view_functions.items():
+            level = getattr(view, ACCESS_ATTRIBUTE, None)
+            if level is None:
+                raise TypeError(f"the view {endpoint} does not say who may use it: add @access(...)")
+            self._levels[endpoint] = level
+        app.before_request(self._before)
+        app.after_request(self._after)
+
+    def _before(self) -> None:
+        now = request._get_current_object()  # type: ignore[attr-defined]  # each use of the proxy looks it up again
+        environ = now.environ
+        call = environ[_CALL] = Call(time.perf_counter())
+        level = self._levels.get(now.endpoint or "", "open")
+        if level == "probe":
+            return
+        self._limits.spend_request(environ.get("REMOTE_ADDR", "unknown"), call.windows)
+        if level == "open":
+            return
+        started = time.perf_counter()
+        presented = presented_key(environ.get("HTTP_AUTHORIZATION"), environ.get("HTTP_X_API_KEY"))
+        call.key = self._authenticator.authenticate(presented)
+        require(call.key, level)
+        self._limits.spend_key(call.key, call.windows)
+        call.timings["auth"] = time.perf_counter() - started
+
+    def _after(self, response: Response) -> Response:
+        now = request._get_current_object()  # type: ignore[attr-defined]
+        environ, rule, status = now.environ, now.url_rule, response.status_code
+        call: Call = environ[_CALL]
+        add = response.headers.add
+        if call.windows:
+            add("RateLimit-Policy", policy_header(call.windows))
+            add("RateLimit", limit_header(call.windows))
+        if call.timings:
+            add("Server-Timing", ", ".join([f"{name};dur={s * 1000:.3f}" for name, s in call.timings.items()]))
+        seconds = time.perf_counter() - call.started
+        route = "" if rule is None else rule.rule
+        self._metrics.request(environ["REQUEST_METHOD"], route, status, seconds)
+        if self._access_log is not None:
+            self._access_log.write(_line(call, environ, route, status, seconds))
+        return response
+
+
+def _line(call: Call, environ: Mapping[str, Any], route: str, status: int, seconds: float) -> str:
+    """One JSON object. An address without a route is told by its start, since anybody can make up a long one."""
+    place = f'"route": "{route}"' if route else f'"path": {json.dumps(environ["PATH_INFO"][:80])}'
+    key = f', "key": "{call.key.id}"' if call.key else ""
+    cache = f', "cache": "{call.outcome}"' if call.outcome else ""
+    return (
+        f'{{"time": {time.time():.3f}, "method": {json.dumps(environ["REQUEST_METHOD"][:20])}, {place}, '
+        f'"status": {status}, "ms": {seconds * 1000:.3f}, "ip": "{environ.get("REMOTE_ADDR", "")}"{key}{cache}}}'
+    )

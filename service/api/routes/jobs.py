@@ -1,0 +1,179 @@
+"""Jobs: many abstracts, worked off in the background."""
+
+import io
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from http import HTTPStatus
+from math import ceil
+from typing import Any, Final, cast
+
+from flask import Response, jsonify, request
+
+from model.errors import ModelUnavailable, UnknownModel
+from service.access.gate import current_call
+from service.api.blueprint import BODY_PROBLEMS, Blueprint, load, parse_json, read_body
+from service.api.schemas import JobQuery, JobResponse, many_request
+from service.errors import InvalidRequest, MalformedBody, NoSuchJob, WrongContentType
+from service.jobs.intake import Intake, listed, uploaded
+from storage.errors import Full, NameTaken
+from storage.records.jobs import Item, Job, Jobs
+
+LINES: Final = ("application/x-ndjson", "application/jsonl", "application/x-jsonlines")
+RETRY_AFTER: Final = 2
+"""Seconds after which to ask again where the pace is not known yet; also the least."""
+RETRY_AFTER_MOST: Final = 60
+
+
+def blueprint(jobs: Jobs, intake: Intake, *, most: int, max_body: int) -> Blueprint:
+    """The routes of jobs of up to `most` abstracts in at most `max_body` bytes."""
+    routes = Blueprint("jobs", __name__, description="Classify many abstracts in the background.")
+    schema = many_request("JobRequest", most)()
+
+    @routes.endpoint(
+        "/api/jobs",
+        "predict",
+        query=JobQuery,
+        returns=JobResponse,
+        problems=(*BODY_PROBLEMS, ModelUnavailable, UnknownModel, NameTaken, Full),
+        method="POST",
+        status=HTTPStatus.ACCEPTED,
+        max_body=max_body,
+        document=_submission(schema),
+    )
+    def submit(arguments: Mapping[str, Any]) -> Response:
+        """Take in a job: abstracts in JSON, or a file of JSON objects with `abstract`, one a line."""
+        items, wishes = _asked(schema, arguments)
+        return accepted(intake.submit(_owner(), items, wishes, request.headers.get("Idempotency-Key")))
+
+    @routes.endpoint("/api/jobs/<id>", "predict", returns=JobResponse, problems=(NoSuchJob,))
+    def state(id: str) -> Response:
+        """How far a job is."""
+        return job_response(_known(jobs.get(id, _owner())))
+
+    @routes.endpoint("/api/jobs/<id>", "predict", method="DELETE", returns=JobResponse, problems=(NoSuchJob,))
+    def cancel(id: str) -> Response:
+        """Cancel a job; one that is over stays as it is. What it has done by now can still be read."""
+        return job_response(_known(jobs.cancel(id, _owner())))
+
+    @routes.endpoint("/api/jobs/<id>/results", "predict", problems=(NoSuchJob,), document=_RESULTS)
+    def results(id: str) -> Response:
+        """The results so far, one JSON object a line, in the order of the abstracts."""
+        lines = jobs.outcomes(_known(jobs.get(id, _owner())))
+        return Response(_ended(lines), mimetype=LINES[0], headers={"Cache-Control": "no-store"})
+
+    return routes
+
+
+def accepted(job: Job) -> Response:
+    """202 for a job that has been taken in."""
+    response = job_response(job)
+    response.status_code = HTTPStatus.ACCEPTED
+    response.headers["Location"] = f"/api/jobs/{job.id}"
+    return response
+
+
+def job_response(job: Job) -> Response:
+    """A job as JobResponse has it, with Retry-After while it is not over."""
+    now = datetime.now(UTC)
+    left = job.seconds_left(now)
+    response = jsonify(describe(job, left))
+    response.headers["Cache-Control"] = "no-store"
+    if not job.over:
+        wait = RETRY_AFTER if left is None else ceil(left)
+        response.headers["Retry-After"] = str(min(max(wait, RETRY_AFTER), RETRY_AFTER_MOST))
+    return response
+
+
+def describe(job: Job, seconds_left: float | None) -> dict[str, Any]:
+    """The members of JobResponse."""
+    plain = {
+        name: getattr(job, name) for name in ("id", "state", "model", "total", "done", "hits", "misses", "problems")
+    }
+    moments = {
+        name: None if moment is None else moment.isoformat()
+        for name in ("created_at", "started_at", "finished_at", "expires_at")
+        for moment in [getattr(job, name)]
+    }
+    progress = round(job.done / job.total, 4)
+    left = None if seconds_left is None else round(seconds_left, 1)
+    return {**plain, "progress": progress, "seconds_left": left, **moments, "results": f"/api/jobs/{job.id}/results"}
+
+
+def _asked(schema: Any, query: Mapping[str, Any]) -> tuple[Iterator[Item], Mapping[str, Any]]:
+    """The items that the request holds, and its model, threshold and top_k."""
+    if request.mimetype in LINES:
+        return _streamed(), query
+    if request.mimetype == "multipart/form-data":
+        if "file" not in request.files:
+            raise InvalidRequest({"file": ["It is missing. Send a file of JSON objects, one a line."]})
+        return uploaded(request.files["file"].stream), query
+    if request.mimetype not in ("", "application/json"):
+        raise WrongContentType(f"Send application/json, {LINES[0]} or multipart/form-data.")
+    body = load(schema, parse_json(read_body()))
+    return listed(body["abstracts"]), {**query, **body}
+
+
+def _streamed() -> Iterator[Item]:
+    """The items of a body that is read as it comes in. Raises MalformedBody if it was cut off."""
+    stream = cast(io.RawIOBase, request.stream)
+    yield from uploaded(io.BufferedReader(stream))
+    if stream.tell() < (request.content_length or 0):
+        raise MalformedBody("The body is shorter than its Content-Length. Send it whole.")
+
+
+def _owner() -> str:
+    key = current_call().key
+    assert key is not None  # noqa: S101  (the gate lets nobody in without one)
+    return key.id
+
+
+def _known(job: Job | None) -> Job:
+    if job is None:
+        raise NoSuchJob("There is no job with this id, or it belongs to another API key.")
+    return job
+
+
+def _ended(lines: Iterator[str]) -> Iterator[bytes]:
+    for line in lines:
+        yield f"{line}\n".encode()
+
+
+_ITEM_LINES: Final = {"schema": {"type": "string", "description": "JSON objects with `abstract`, one a line."}}
+
+
+def _submission(schema: Any) -> Mapping[str, Any]:
+    """What of the route that takes jobs in flask-smorest cannot know."""
+    return {
+        "parameters": [
+            {
+                "in": "header",
+                "name": "Idempotency-Key",
+                "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+                "description": "The same key with the same content gives the same job, also when it is sent again.",
+            }
+        ],
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {"schema": schema},
+                LINES[0]: _ITEM_LINES,
+                "multipart/form-data": {
+                    "schema": {
+                        "type": "object",
+                        "required": ["file"],
+                        "properties": {"file": {"type": "string", "format": "binary"}},
+                    }
+                },
+            },
+        },
+    }
+
+
+_RESULTS: Final[Mapping[str, Any]] = {
+    "responses": {
+        "200": {
+            "description": "Each line is a prediction, or an object with a `problem`.",
+            "content": {LINES[0]: {"schema": {"type": "string"}}},
+        }
+    }
+}

@@ -1,0 +1,76 @@
+"""`model remove`, `default`, `reload` and `export`: what is installed, which answers, and where else it can run."""
+
+import os
+import shutil
+from pathlib import Path
+from typing import Final
+
+import click
+from dotenv import set_key
+
+from model.artifact import MANIFEST
+from service.bootstrap import Services
+from service.cli.common import Command, services
+from service.cli.model.source import Source, checkpoints, model_dir
+from service.cli.model.train import OUT, needs_tensorflow
+from service.front.running import reload_server
+
+VARIABLE: Final = "ABSTRACTS_DEFAULT_MODEL"
+
+
+@click.command(cls=Command)
+@click.argument("name")
+def remove(name: str) -> None:
+    """Remove the model, or else the checkpoint, of that name. What is shipped stays."""
+    with services() as opened:
+        model, checkpoint = model_dir(opened) / name, checkpoints(opened) / name
+        if Path(name).name == name and model.is_dir():
+            _refuse_shared(opened, model)
+            shutil.rmtree(model)
+        elif Path(name).name == name and checkpoint.is_dir():
+            shutil.rmtree(checkpoint)
+        else:
+            raise click.ClickException(f"neither a model nor a checkpoint {name} is installed here")
+    click.echo(f"Removed {name}.", err=True)
+
+
+def _refuse_shared(opened: Services, model: Path) -> None:
+    artifacts = [listing.artifact for listing in opened.registry.list() if listing.artifact is not None]
+    users = [artifact.name for artifact in artifacts if artifact.encoder is not None and artifact.encoder.path == model]
+    if users:
+        raise click.ClickException(f"{', '.join(users)} shares the encoder of {model.name}: remove that first")
+
+
+@click.command(cls=Command)
+@click.argument("name")
+def default(name: str) -> None:
+    """Make NAME the model that answers where none is named: ABSTRACTS_DEFAULT_MODEL in .env."""
+    with services() as opened:
+        opened.registry.get(name).require()
+    if os.environ.get(VARIABLE, name) != name:
+        raise click.ClickException(f"{VARIABLE} is set in the environment, which goes before .env: change it there")
+    set_key(Path(".env"), VARIABLE, name, quote_mode="never")
+    click.echo(f"{name} is the default. To have the running server know: flask --app wsgi model reload", err=True)
+
+
+@click.command(cls=Command)
+def reload() -> None:
+    """Have the running server read its models again; no request is dropped. The same as SIGHUP."""
+    with services() as opened:
+        process = reload_server(opened.settings)
+    click.echo(f"Told the server (process {process}) to read its models again; it takes a few seconds.", err=True)
+
+
+@click.command(cls=Command)
+@click.argument("checkpoint", type=Source())
+@click.option("--saved-model", "out", type=OUT, required=True, metavar="DIR", help="Where the model's versions go.")
+@click.option("--name", metavar="NAME", help="The model's name; without, that of the checkpoint's folder.")
+def export(checkpoint: Path, out: Path, name: str | None) -> None:
+    """Write a trained checkpoint as a SavedModel for TensorFlow Serving: DIR/NAME/VERSION, float32."""
+    if (checkpoint / MANIFEST).is_file():
+        raise click.ClickException(f"{checkpoint} is built already: give the trained checkpoint that it was built from")
+    with needs_tensorflow():
+        from model.training.export import export_saved_model
+    version = export_saved_model(checkpoint, out, name or checkpoint.name)
+    serve = f"tensorflow_model_server --model_name={version.parent.name} --model_base_path={version.parent.absolute()}"
+    click.echo(f"{version}: {serve}", err=True)

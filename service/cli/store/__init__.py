@@ -1,0 +1,119 @@
+"""`store`: look after what is stored."""
+
+from typing import Any
+
+import click
+
+from service.cli.common import CommandGroup, json_option, print_json, print_table, services
+from service.cli.store.check import check
+from service.cli.store.transfer import export_store, import_store
+from service.errors import NoSuchPrediction
+from storage.base import Initialisable, Scannable
+from storage.records.prediction import Prediction
+
+
+@click.group(cls=CommandGroup)
+def store() -> None:
+    """Look after what is stored."""
+
+
+store.add_command(check)
+store.add_command(export_store)
+store.add_command(import_store)
+
+
+@store.command()
+def init() -> None:
+    """Make what the store needs: scope and collections of Couchbase, the file of SQLite. May be repeated."""
+    with services() as opened:
+        if isinstance(opened.bare_backend, Initialisable):
+            opened.bare_backend.init()
+        opened.bare_backend.ping()
+        click.echo(f"{opened.settings.store_url} is ready.", err=True)
+
+
+@store.command()
+@json_option
+def stats(as_json: bool) -> None:
+    """Count predictions by model, and API keys."""
+    with services() as opened:
+        within, beyond = opened.results.census()
+        counts = {"predictions": within, "purged": beyond, "keys": len(opened.keys.list())}
+        url = opened.settings.store_url
+    if as_json:
+        print_json({"store": url, **counts})
+        return
+    rows: list[tuple[str, object]] = [(f"predictions of {model}", count) for model, count in sorted(within.items())]
+    rows += [("purged, not yet swept", beyond), ("API keys", counts["keys"])]
+    print_table(("WHAT", "NUMBER"), rows, title=url)
+
+
+@store.command()
+@click.argument("id")
+@json_option
+def get(id: str, as_json: bool) -> None:
+    """Show a stored prediction."""
+    with services() as opened:
+        labels = {item.name: item.artifact.manifest.labels for item in opened.registry.list() if item.artifact}
+        found = opened.results.find(id, {model: len(names) for model, names in labels.items()})
+    if found is None:
+        raise NoSuchPrediction(f"there is no stored prediction {id!r}")
+    if as_json:
+        print_json(_as_object(found, labels[found.model]))
+    else:
+        _print(found, labels[found.model])
+
+
+@store.command()
+@click.argument("id")
+def delete(id: str) -> None:
+    """Delete a stored prediction. Servers that hold it in memory forget it within ABSTRACTS_L1_TTL."""
+    with services() as opened:
+        if not opened.results.delete(id, opened.registry.names()):
+            raise NoSuchPrediction(f"there is no stored prediction {id!r}")
+    click.echo(f"Deleted {id}.", err=True)
+
+
+@store.command()
+@click.argument("model")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def purge(model: str, yes: bool) -> None:
+    """Forget all predictions of MODEL, however many.
+
+    Servers notice within ABSTRACTS_L1_TTL; `store sweep` frees the room.
+    """
+    with services() as opened:
+        backend = opened.backend
+        if not (isinstance(backend, Scannable) and next(backend.scan("results", f"{model}/"), None)):
+            opened.registry.get(model)
+        if not yes:
+            click.confirm(f"Forget all predictions of {model}?", abort=True, err=True)
+        generation = opened.results.purge(model)
+    click.echo(f"Forgot the predictions of {model} (generation {generation}).", err=True)
+
+
+@store.command()
+def sweep() -> None:
+    """Delete what purges have left behind."""
+    with services() as opened:
+        swept = opened.results.sweep()
+    click.echo(f"Deleted {swept} purged predictions.", err=True)
+
+
+def _as_object(found: Prediction, labels: tuple[str, ...]) -> dict[str, Any]:
+    return {
+        "id": found.id,
+        "model": found.model,
+        "model_digest": found.digest,
+        "labels": labels,
+        "scores": found.scores,
+        "created_at": found.created_at.isoformat(),
+        "expires_at": found.expires_at and found.expires_at.isoformat(),
+        "abstract": found.abstract,
+    }
+
+
+def _print(found: Prediction, labels: tuple[str, ...]) -> None:
+    about = f"{found.model} {found.digest[:19]}…, {found.created_at:%Y-%m-%d %H:%M:%S %Z}"
+    ranked = sorted(zip(labels, found.scores, strict=True), key=lambda pair: -pair[1])
+    print_table(("LABEL", "SCORE"), ranked, title=about)

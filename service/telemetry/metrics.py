@@ -1,0 +1,78 @@
+"""What Prometheus scrapes."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import get_args
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from service.predicting.classification import Answer, Outcome
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+
+class Metrics:
+    """Counters of one process, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        # Finding a child by its labels takes longer than counting with it.
+        self._by_request: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+        self._requests = Counter(
+            "abstracts_requests", "Requests.", ("method", "route", "status"), registry=self.registry
+        )
+        self._seconds = Histogram(
+            "abstracts_request_seconds", "Time to answer.", ("route",), registry=self.registry, buckets=_SECONDS
+        )
+        answers = Counter("abstracts_answers", "Predictions by origin.", ("outcome",), registry=self.registry)
+        self._by_outcome = {outcome: answers.labels(outcome) for outcome in get_args(Outcome)}
+        self._model_seconds = Histogram(
+            "abstracts_model_seconds", "Time in the model.", registry=self.registry, buckets=_SECONDS
+        )
+        self._queue_seconds = Histogram(
+            "abstracts_queue_seconds", "Time waiting for the model.", registry=self.registry, buckets=_SECONDS
+        )
+
+    def request(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Counts a request that has been answered. `route` is a rule, never a path: paths have no bound."""
+        children = self._by_request.get((method, route, status))
+        if children is None:
+            children = self._requests.labels(method, route, status), self._seconds.labels(route)
+            self._by_request[method, route, status] = children
+        children[0].inc()
+        children[1].observe(seconds)
+
+    def answer(self, outcome: Outcome, timings: dict[str, float]) -> None:
+        """Counts a prediction; `timings` of a run of the model, in seconds, are observed."""
+        self._by_outcome[outcome].inc()
+        if outcome == "miss":
+            self._model_seconds.observe(timings.get("model", 0.0))
+            self._queue_seconds.observe(timings.get("queue", 0.0))
+
+    def answered(self, answer: Answer) -> None:
+        """Counts a prediction for a job."""
+        self.answer(answer.outcome, answer.timings)
+
+    def watch_store(self, errors: Callable[[], int], available: Callable[[], bool]) -> None:
+        """Reads the guard's own count and state at each scrape."""
+        self.registry.register(_Store(errors, available))
+
+    def exposition(self) -> bytes:
+        """Everything in the text format."""
+        return generate_latest(self.registry)
+
+
+class _Store(Collector):
+    def __init__(self, errors: Callable[[], int], available: Callable[[], bool]) -> None:
+        self._errors = errors
+        self._available = available
+
+    def collect(self) -> Iterator[Metric]:
+        yield CounterMetricFamily("abstracts_store_errors", "Failed store operations.", value=self._errors())
+        yield GaugeMetricFamily("abstracts_store_available", "0 while the breaker is open.", value=self._available())
+
+    def describe(self) -> Iterable[Metric]:
+        return []

@@ -1,0 +1,161 @@
+"""API keys. Only a hash of the secret is stored, and the key itself is shown once."""
+
+import hashlib
+import hmac
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from storage.base import Backend, Entry
+from storage.errors import Conflict, Corrupt, Expired, Revoked, Unknown
+from storage.records.apikey import SCOPES, ApiKey, check, from_document, to_document
+from storage.records.documents import Document, decode, encode, update
+from storage.records.keyformat import format_key, is_id, new_id, new_secret, parse_key
+
+__all__ = ["SCOPES", "ApiKey", "Keys", "parse_key"]
+
+logger = logging.getLogger(__name__)
+
+NAMESPACE: Final = "keys"
+LAST_USE_STEP: Final = timedelta(minutes=1)
+"""A key's last use is written at most this often."""
+
+# Listing must not need a scan, which not every backend has; so the ids are kept in one document beside the keys.
+INDEX: Final = "index"
+
+
+class Keys:
+    """API keys over a backend. Anything may raise Unavailable; an outage is never taken for an unknown key."""
+
+    def __init__(self, backend: Backend, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._backend = backend
+        self._now = now
+
+    def create(
+        self,
+        name: str,
+        scopes: Iterable[str],
+        expires_at: datetime | None = None,
+        limit: str | None = None,
+        limit_inference: str | None = None,
+    ) -> tuple[ApiKey, str]:
+        """A new key and its text, which is nowhere else. ValueError for a bad name, scope or expiry."""
+        secret = new_secret()
+        key = ApiKey(
+            id=new_id(),
+            name=name,
+            secret_hash=_hash(secret),
+            scopes=frozenset(scopes),
+            created_at=self._now(),
+            expires_at=expires_at,
+            limit=limit,
+            limit_inference=limit_inference,
+        )
+        check(key)
+        # Listed first: an id without its key is passed over, a key that is not listed would be forgotten.
+        update(self._backend, NAMESPACE, INDEX, lambda document: _with_id(document, key.id))
+        if not self._backend.add(NAMESPACE, _at(key.id), encode(to_document(key))):
+            raise Conflict(f"there is a key {key.id} already")
+        return key, format_key(key.id, secret)
+
+    def restore(self, key: ApiKey) -> bool:
+        """Take in a key from another store; False, and nothing changed, if there is one with its id already."""
+        update(self._backend, NAMESPACE, INDEX, lambda document: _with_id(document, key.id))
+        return self._backend.add(NAMESPACE, _at(key.id), encode(to_document(key)))
+
+    def authenticate(self, presented: str) -> ApiKey:
+        """The key that this text belongs to. Raises Malformed, Unknown, Revoked, Expired; Corrupt if unreadable."""
+        id, secret = parse_key(presented)
+        key = self.get(id)
+        if key is None or not hmac.compare_digest(key.secret_hash, _hash(secret)):
+            raise Unknown("there is no such API key")
+        if key.revoked_at is not None:
+            raise Revoked("this API key has been revoked")
+        if key.expires_at is not None and key.expires_at <= self._now():
+            raise Expired("this API key has expired")
+        return key
+
+    def get(self, id: str) -> ApiKey | None:
+        """The key with this id; None if there is none."""
+        entry = self._backend.get(NAMESPACE, _at(id)) if is_id(id) else None
+        return None if entry is None else from_document(id, decode(entry))
+
+    def list(self) -> list[ApiKey]:
+        """All keys, oldest first, revoked and expired ones included; an unreadable one is left out and logged."""
+        entry = self._backend.get(NAMESPACE, INDEX)
+        ids = [] if entry is None else _ids(decode(entry))
+        found = self._backend.get_many(NAMESPACE, [_at(id) for id in ids])
+        keys = [_parse_or_log(id, found[_at(id)]) for id in ids if _at(id) in found]
+        return sorted((key for key in keys if key is not None), key=lambda key: (key.created_at, key.id))
+
+    def revoke(self, id: str) -> ApiKey:
+        """End a key for good, at once; one already revoked keeps its moment. Unknown if there is none."""
+        now = self._now()
+        return self._change(id, lambda key: key if key.revoked_at else replace(key, revoked_at=now))
+
+    def rotate(self, id: str) -> tuple[ApiKey, str]:
+        """Give a key another secret; the old one ends at once. Unknown if there is none, Revoked if it has ended."""
+        secret = new_secret()
+
+        def renew(key: ApiKey) -> ApiKey:
+            if key.revoked_at is not None:
+                raise Revoked("a revoked API key cannot be rotated; create another")
+            return replace(key, secret_hash=_hash(secret))
+
+        return self._change(id, renew), format_key(id, secret)
+
+    def touch_used(self, id: str, when: datetime) -> None:
+        """Note a use, unless one of the last minute is noted already. An unknown key is ignored."""
+        entry = self._backend.get(NAMESPACE, _at(id)) if is_id(id) else None
+        if entry is None:
+            return
+        key = from_document(id, decode(entry))
+        if key.last_used_at is not None and when - key.last_used_at < LAST_USE_STEP:
+            return
+        try:
+            self._backend.replace(
+                NAMESPACE, _at(id), encode(to_document(replace(key, last_used_at=when))), entry.version
+            )
+        except Conflict:
+            # Another use or a change of the key came between; the next use will be noted.
+            logger.debug("the last use of key %s was not noted", id)
+
+    def _change(self, id: str, change: Callable[[ApiKey], ApiKey]) -> ApiKey:
+        def apply(document: Document | None) -> Document:
+            if document is None:
+                raise Unknown(f"there is no API key {id}")
+            return to_document(change(from_document(id, document)))
+
+        if not is_id(id):
+            raise Unknown(f"there is no API key {id!r}")
+        return from_document(id, update(self._backend, NAMESPACE, _at(id), apply))
+
+
+def _at(id: str) -> str:
+    return f"key/{id}"
+
+
+def _hash(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _ids(document: Document) -> list[str]:
+    ids = document.get("ids")
+    if not isinstance(ids, list) or not all(isinstance(id, str) for id in ids):
+        raise Corrupt("the index of API keys is damaged")
+    return ids
+
+
+def _with_id(document: Document | None, id: str) -> Document:
+    ids = [] if document is None else _ids(document)
+    return {"ids": ids if id in ids else [*ids, id]}
+
+
+def _parse_or_log(id: str, entry: Entry) -> ApiKey | None:
+    try:
+        return from_document(id, decode(entry))
+    except Corrupt as exc:
+        logger.warning("the API key %s is left out of the list: %s", id, exc)
+        return None

@@ -1,0 +1,71 @@
+"""What moves from one store to another: API keys, and predictions within reach, one JSON object a line.
+
+    {"key": {"id": "…", "name": "…", …}}
+    {"prediction": {"id": "…", "model": "…", "scores": […], …}}
+
+Jobs and limits stay behind: they belong to servers that run.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from storage.base import Entry
+from storage.errors import Corrupt
+from storage.records import apikey, prediction
+from storage.records.apikey import ApiKey
+from storage.records.apikeys import Keys
+from storage.records.documents import decode, encode
+from storage.records.keyformat import is_id
+from storage.records.prediction import Prediction
+from storage.records.predictions import Results, is_prediction_id
+
+Record = ApiKey | Prediction
+
+_HASH: Final = re.compile(r"[0-9a-f]{64}")
+
+
+def export(keys: Keys, results: Results) -> Iterator[Record]:
+    """Every key, then every prediction within reach. What is written meanwhile may or may not be among them."""
+    yield from keys.list()
+    yield from results.scan()
+
+
+def to_line(record: Record) -> bytes:
+    """The record as one line."""
+    if isinstance(record, ApiKey):
+        return encode({"key": {"id": record.id, **apikey.to_document(record)}}) + b"\n"
+    return encode({"prediction": {"id": record.id, **prediction.to_document(record)}}) + b"\n"
+
+
+def from_line(line: bytes) -> Record:
+    """The record that to_line wrote; Corrupt if it is something else."""
+    document = decode(Entry(line, 1))
+    kind, content = document.popitem() if len(document) == 1 else ("", None)
+    if not isinstance(content, dict) or not isinstance(id := content.pop("id", None), str):
+        raise Corrupt("neither a key nor a prediction")
+    if kind == "key" and is_id(id):
+        return _checked(apikey.from_document(id, content))
+    if kind == "prediction" and is_prediction_id(id):
+        return prediction.from_document(id, content)
+    raise Corrupt("neither a key nor a prediction")
+
+
+def bring_in(record: Record, keys: Keys, results: Results) -> bool:
+    """Store the record; safe to repeat. False for a key that is there already, which stays as it is."""
+    if isinstance(record, ApiKey):
+        return keys.restore(record)
+    results.put(record)
+    return True
+
+
+def _checked(key: ApiKey) -> ApiKey:
+    try:
+        apikey.check(key)
+    except ValueError as exc:
+        raise Corrupt(f"the key cannot be used: {exc}") from exc
+    if not _HASH.fullmatch(key.secret_hash):
+        raise Corrupt("the key has no hash")
+    if not isinstance(key.limit, str | None) or not isinstance(key.limit_inference, str | None):
+        raise Corrupt("a limit of the key is not a text")
+    return key

@@ -1,0 +1,131 @@
+"""A real server process over a SQLite file and the default model."""
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from config import load_settings
+from service.bootstrap import Services
+from tests.service.conftest import ABSTRACT
+from tests.service.waiting import until
+
+ROOT = Path(__file__).parents[3]
+SERVE = "from config import load_settings; from service.server import run; run(load_settings())"
+
+
+class Server:
+    """A server in a process group of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            self.port = int(probe.getsockname()[1])
+        self.variables = {
+            "ABSTRACTS_DATA_DIR": str(folder),
+            "ABSTRACTS_PORT": str(self.port),
+            "ABSTRACTS_LOG_LEVEL": "WARNING",
+        }
+        with_services = Services(load_settings(self.variables))
+        self.key = with_services.keys.create("x", ["predict", "read"])[1]
+        with_services.close()
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @contextmanager
+    def running(self) -> Iterator["Server"]:
+        environ = {name: value for name, value in os.environ.items() if not name.startswith("ABSTRACTS_")}
+        with subprocess.Popen(
+            [sys.executable, "-c", SERVE], cwd=ROOT, env=environ | self.variables, start_new_session=True
+        ) as process:
+            self.process = process
+            try:
+                until(self._answers)
+                yield self
+            finally:
+                if process.poll() is None:
+                    os.killpg(process.pid, signal.SIGTERM)
+
+    def _answers(self) -> bool:
+        try:
+            return self.ask("GET", "/livez")[0] == 200
+        except OSError:
+            return False
+
+    def kill(self) -> None:
+        assert self.process is not None
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(60)
+
+    def ask(self, method: str, path: str, body: bytes | None = None) -> tuple[int, dict[str, str], Any]:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        try:
+            headers = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
+            connection.request(method, path, body, headers)
+            response = connection.getresponse()
+            return response.status, dict(response.headers), json.loads(response.read() or b"null")
+        finally:
+            connection.close()
+
+    def predict(self, abstract: str = ABSTRACT) -> tuple[int, dict[str, str], Any]:
+        return self.ask("POST", "/api/predict/", json.dumps({"abstract": abstract}).encode())
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Server:
+    return Server(tmp_path)
+
+
+def test_a_hit_survives_a_restart_and_a_kill(server: Server) -> None:
+    with server.running():
+        status, headers, first = server.predict()
+        assert (status, headers["cache-status"]) == (200, "abstracts; fwd=uri-miss; stored")
+        assert first["categories"][0]["label"] in ("hep-ex", "hep-ph")
+        assert server.predict()[1]["cache-status"] == "abstracts; hit"
+    with server.running():
+        status, headers, again = server.predict()
+        assert (status, headers["cache-status"]) == (200, "abstracts; hit")
+        assert again == {**first, "cached": True}
+        second = server.predict(f"{ABSTRACT} Twice.")[2]
+        server.kill()
+    with server.running():
+        assert server.ask("GET", f"/api/predictions/{second['id']}")[2] == {**second, "cached": True}
+        assert server.ask("GET", "/readyz")[2]["state"] == "ready"
+
+
+def test_a_server_refuses_what_is_too_large_or_cut_short(server: Server) -> None:
+    with server.running():
+        assert server.ask("POST", "/api/predict/", b"x" * 100_000)[0] == 413
+        assert answered_early(server) == b"HTTP/1.1 413"
+        assert chunked(server, b'{"abstract": "' + b"a" * 100_000)[0] == 413
+        status, _, problem = chunked(server, b'{"abstract": "x"}')
+        assert (status, list(problem["errors"])) == (400, ["abstract"])
+        assert server.predict()[0] == 200
+
+
+def answered_early(server: Server) -> bytes:
+    """The status line for 10 MB announced and not sent: the answer must not wait for them."""
+    with socket.create_connection(("127.0.0.1", server.port), 60) as connection:
+        connection.sendall(
+            f"POST /api/predict/ HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {server.key}\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {10 * 1024 * 1024}\r\n\r\n".encode()
+        )
+        return connection.recv(12)
+
+
+def chunked(server: Server, body: bytes) -> tuple[int, dict[str, str], Any]:
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+    try:
+        headers = {"Authorization": f"Bearer {server.key}", "Content-Type": "application/json"}
+        connection.request("POST", "/api/predict/", iter([body]), headers, encode_chunked=True)
+        response = connection.getresponse()
+        return response.status, dict(response.headers), json.loads(response.read())
+    finally:
+        connection.close()

@@ -1,0 +1,100 @@
+"""The store is out: answers go on, keys in use go on, what is new and needs the store is refused."""
+
+from flask.testing import FlaskClient
+
+from service.app import Application, create_app
+from storage.records.predictions import Prediction
+from tests.service.conftest import ABSTRACT, MakeServices, TestServices, with_key
+
+
+def test_predictions_come_from_the_model(client: FlaskClient, services: TestServices) -> None:
+    client.get("/api/models")
+    services.store.down = True
+    response = client.post("/api/predict/", json={"abstract": ABSTRACT})
+    assert response.status_code == 200
+    assert response.headers["Cache-Status"] == "abstracts; fwd=uri-miss"
+    assert response.get_json()["cached"] is False
+
+
+def test_what_is_in_memory_stays_a_hit(client: FlaskClient, services: TestServices) -> None:
+    client.post("/api/predict/", json={"abstract": ABSTRACT})
+    services.store.down = True
+    response = client.post("/api/predict/", json={"abstract": ABSTRACT})
+    assert response.headers["Cache-Status"] == "abstracts; hit"
+    assert client.get(f"/api/predictions/{response.get_json()['id']}").status_code == 200
+
+
+def test_results_are_written_again_after_it(client: FlaskClient, services: TestServices) -> None:
+    client.get("/api/models")
+    services.store.down = True
+    client.post("/api/predict/", json={"abstract": ABSTRACT})
+    services.store.down = False
+    services.classification.forget()
+    again = client.post("/api/predict/", json={"abstract": ABSTRACT})
+    assert again.headers["Cache-Status"] == "abstracts; fwd=uri-miss; stored"
+    assert services.stored() == 1
+
+
+def test_an_unknown_key_gets_503_and_never_401(app: Application, services: TestServices, key: str) -> None:
+    app.build()
+    services.store.down = True
+    response = with_key(app, key).post("/api/predict/", json={"abstract": ABSTRACT})
+    assert response.status_code == 503
+    assert response.get_json()["type"] == "/problems/store-unavailable"
+    assert int(response.headers["Retry-After"]) > 0
+    assert services.engine.texts == []
+
+
+def test_a_stored_prediction_cannot_be_read(client: FlaskClient, services: TestServices) -> None:
+    client.get("/api/models")
+    services.store.down = True
+    assert client.get(f"/api/predictions/{'0' * 64}").status_code == 503
+
+
+def test_the_service_starts_without_the_store(make_services: MakeServices) -> None:
+    services = make_services()
+    services.store.down = True
+    client = create_app(services=services).test_client()
+    assert client.get("/readyz").get_json()["state"] == "degraded"
+    services.store.down = False
+    _, key = services.keys.create("x", ["predict"])
+    assert client.post("/api/predict/", json={"abstract": ABSTRACT}, headers={"X-API-Key": key}).status_code == 200
+
+
+def test_a_corrupt_entry_is_a_miss_and_is_overwritten(client: FlaskClient, services: TestServices) -> None:
+    first = client.post("/api/predict/", json={"abstract": ABSTRACT})
+    services.classification.forget()
+    ((name, entry),) = services.store.scan("results")
+    services.store.put("results", name, entry.value.replace(b"0.", b"x."))
+    second = client.post("/api/predict/", json={"abstract": ABSTRACT})
+    assert second.headers["Cache-Status"] == "abstracts; fwd=uri-miss; stored"
+    assert second.get_json() == first.get_json()
+    ((_, mended),) = services.store.scan("results")
+    assert b"x." not in mended.value
+
+
+def test_a_purge_is_seen_when_memory_has_aged(make_services: MakeServices) -> None:
+    services = make_services(L1_TTL="0")
+    client = with_key(create_app(services=services), services.keys.create("x", ["predict"])[1])
+    client.post("/api/predict/", json={"abstract": ABSTRACT})
+    services.results.purge("arxiv-mini")
+    again = client.post("/api/predict/", json={"abstract": ABSTRACT})
+    assert again.headers["Cache-Status"] == "abstracts; fwd=uri-miss; stored"
+
+
+def stored(services: TestServices) -> Prediction:
+    model = services.models.get("arxiv-mini")
+    found = services.results.get(model.key(ABSTRACT), model.name, len(model.labels))
+    assert found is not None
+    return found
+
+
+def test_the_abstract_is_stored_only_if_it_is_wanted(make_services: MakeServices) -> None:
+    for wanted, kept in (("false", None), ("true", ABSTRACT)):
+        services = make_services(STORE_ABSTRACTS=wanted, RESULT_TTL="1h")
+        client = with_key(create_app(services=services), services.keys.create("x", ["predict"])[1])
+        client.post("/api/predict/", json={"abstract": ABSTRACT})
+        found = stored(services)
+        assert found.abstract == kept
+        assert found.expires_at is not None
+        assert (found.expires_at - found.created_at).total_seconds() == 3600
