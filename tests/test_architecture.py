@@ -57,7 +57,7 @@ def test_the_check_would_see_a_wrong_arrow(tmp_path: Path) -> None:
 CALLS_AT_IMPORT = (ast.For, ast.While, ast.With, ast.Try)
 
 
-@pytest.mark.parametrize("path", [path for path in MODULES if path.parent.name != "cli"], ids=str)
+@pytest.mark.parametrize("path", [path for path in MODULES if "cli" not in path.parts], ids=str)
 def test_nothing_happens_at_import_time(path: Path) -> None:
     """No statement of a module's own runs anything; constants, definitions and imports remain.
 
