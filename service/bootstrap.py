@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from storage.base import Backend
     from storage.records.apikeys import Keys
     from storage.records.jobs import Jobs
-    from storage.records.predictions import Results
+    from storage.records.predictions import Predictions
 
 FLIGHT_GRACE = 30.0
 """Seconds, beyond the queue's deadline, after which a request no longer waits for another one's model run."""
@@ -63,11 +63,11 @@ class Services:
         return GuardedBackend(self.bare_backend)
 
     @cached_property
-    def results(self) -> "Results":
+    def results(self) -> "Predictions":
         """Stored predictions."""
-        from storage.records.predictions import Results
+        from storage.records.predictions import Predictions
 
-        return Results(self.backend)
+        return Predictions(self.backend)
 
     @cached_property
     def keys(self) -> "Keys":

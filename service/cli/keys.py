@@ -8,7 +8,7 @@ import click
 
 from service.cli.common import CommandGroup, json_option, print_json, print_table, services
 from storage.errors import Unknown
-from storage.records.apikey import SCOPES, ApiKey
+from storage.records.apikeys import SCOPES, ApiKey
 
 _DAYS = re.compile(r"(\d{1,5})([dhm])")
 _UNITS = {"d": "days", "h": "hours", "m": "minutes"}

@@ -18,7 +18,7 @@ from service.predicting.models import Models, ServedModel
 from service.predicting.rendering import Record, make_record
 from service.predicting.singleflight import SingleFlight
 from storage.errors import StorageError
-from storage.records.predictions import Prediction, Results
+from storage.records.predictions import Prediction, Predictions
 
 _WORD = re.compile(r"[^\W\d_]{2}")
 """Two letters in a row, of any script: less is not text."""
@@ -64,7 +64,7 @@ class Classification:
 
     def __init__(
         self,
-        results: Results,
+        results: Predictions,
         models: Models,
         *,
         l1_size: int,

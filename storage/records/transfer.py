@@ -12,30 +12,28 @@ from typing import Final
 
 from storage.base import Entry
 from storage.errors import Corrupt
-from storage.records import apikey, prediction
-from storage.records.apikey import ApiKey
-from storage.records.apikeys import Keys
+from storage.records import apikeys, predictions
+from storage.records.apikeys import ApiKey, Keys
 from storage.records.documents import decode, encode
 from storage.records.keyformat import is_id
-from storage.records.prediction import Prediction
-from storage.records.predictions import Results, is_prediction_id
+from storage.records.predictions import Prediction, Predictions, is_prediction_id
 
 Record = ApiKey | Prediction
 
 _HASH: Final = re.compile(r"[0-9a-f]{64}")
 
 
-def export(keys: Keys, results: Results) -> Iterator[Record]:
+def export(keys: Keys, stored: Predictions) -> Iterator[Record]:
     """Every key, then every prediction within reach. What is written meanwhile may or may not be among them."""
     yield from keys.list()
-    yield from results.scan()
+    yield from stored.scan()
 
 
 def to_line(record: Record) -> bytes:
     """The record as one line."""
     if isinstance(record, ApiKey):
-        return encode({"key": {"id": record.id, **apikey.to_document(record)}}) + b"\n"
-    return encode({"prediction": {"id": record.id, **prediction.to_document(record)}}) + b"\n"
+        return encode({"key": {"id": record.id, **apikeys.to_document(record)}}) + b"\n"
+    return encode({"prediction": {"id": record.id, **predictions.to_document(record)}}) + b"\n"
 
 
 def from_line(line: bytes) -> Record:
@@ -45,23 +43,23 @@ def from_line(line: bytes) -> Record:
     if not isinstance(content, dict) or not isinstance(id := content.pop("id", None), str):
         raise Corrupt("neither a key nor a prediction")
     if kind == "key" and is_id(id):
-        return _checked(apikey.from_document(id, content))
+        return _checked(apikeys.from_document(id, content))
     if kind == "prediction" and is_prediction_id(id):
-        return prediction.from_document(id, content)
+        return predictions.from_document(id, content)
     raise Corrupt("neither a key nor a prediction")
 
 
-def bring_in(record: Record, keys: Keys, results: Results) -> bool:
+def bring_in(record: Record, keys: Keys, stored: Predictions) -> bool:
     """Store the record; safe to repeat. False for a key that is there already, which stays as it is."""
     if isinstance(record, ApiKey):
         return keys.restore(record)
-    results.put(record)
+    stored.put(record)
     return True
 
 
 def _checked(key: ApiKey) -> ApiKey:
     try:
-        apikey.check(key)
+        apikeys.check(key)
     except ValueError as exc:
         raise Corrupt(f"the key cannot be used: {exc}") from exc
     if not _HASH.fullmatch(key.secret_hash):

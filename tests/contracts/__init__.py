@@ -8,5 +8,5 @@ pytest.register_assert_rewrite(
     "tests.contracts.backend_expiry",
     "tests.contracts.keys",
     "tests.contracts.ratelimit",
-    "tests.contracts.results",
+    "tests.contracts.predictions",
 )

@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from storage.errors import Corrupt, Expired, Malformed, Revoked, Unknown
-from storage.records.apikeys import INDEX, Keys, parse_key
-from storage.records.keyformat import format_key, new_id, new_secret
+from storage.records.apikeys import INDEX, Keys
+from storage.records.keyformat import format_key, new_id, new_secret, parse_key
 from tests.contracts.backend_store import Clock, Store, StoreFixture
 
 DAY = timedelta(days=1)

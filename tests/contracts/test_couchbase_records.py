@@ -3,11 +3,11 @@
 from tests.contracts.couchbase_store import CouchbaseStore
 from tests.contracts.jobs import JobsContract
 from tests.contracts.keys import KeysContract
+from tests.contracts.predictions import PredictionsContract
 from tests.contracts.ratelimit import RateLimitContract
-from tests.contracts.results import ResultsContract
 
 
-class TestCouchbaseResults(CouchbaseStore, ResultsContract):
+class TestCouchbaseResults(CouchbaseStore, PredictionsContract):
     pass
 
 

@@ -9,7 +9,7 @@ from service.cli.store.check import check
 from service.cli.store.transfer import export_store, import_store
 from service.errors import NoSuchPrediction
 from storage.base import Initialisable, Scannable
-from storage.records.prediction import Prediction
+from storage.records.predictions import Prediction
 
 
 @click.group(cls=CommandGroup)

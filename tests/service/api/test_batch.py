@@ -11,7 +11,7 @@ from werkzeug.test import TestResponse
 from model.errors import EngineError, Overloaded
 from service.app import create_app
 from storage.base import Entry
-from storage.records.predictions import Results
+from storage.records.predictions import Predictions
 from tests.service.conftest import ABSTRACT, MakeServices, TestServices, with_key
 
 OTHERS = [f"{ABSTRACT} Measurement {word}." for word in ("one", "two", "three", "four")]
@@ -47,7 +47,7 @@ def test_the_store_is_asked_once_for_all(
         return get_many(namespace, keys)
 
     monkeypatch.setattr(services.store, "get_many", counted)
-    monkeypatch.delattr(Results, "get")
+    monkeypatch.delattr(Predictions, "get")
     assert counts(post(client, OTHERS)) == (4, 0, 0, 0)
     assert asked == [4]
 

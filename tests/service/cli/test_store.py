@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from storage.records.prediction import Prediction
+from storage.records.predictions import Prediction
 from tests.service.cli.conftest import CommandServices, Run, failed, parsed
 
 IDS = ("a" * 64, "b" * 64)

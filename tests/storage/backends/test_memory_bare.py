@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from storage.records.predictions import Results
+from storage.records.predictions import Predictions
 from tests.contracts.backend_store import Store, StoreFixture
 from tests.contracts.keys import KeysContract
-from tests.contracts.results import ResultsContract
+from tests.contracts.predictions import PredictionsContract
 from tests.storage.backends.bare import BareBackend
 
 
@@ -19,7 +19,7 @@ class BareStore(StoreFixture):
         backend.close()
 
 
-class TestBareResults(BareStore, ResultsContract):
+class TestBareResults(BareStore, PredictionsContract):
     pass
 
 
@@ -28,6 +28,6 @@ class TestBareKeys(BareStore, KeysContract):
 
 
 def test_sweep_without_listing_does_nothing() -> None:
-    results = Results(BareBackend())
+    results = Predictions(BareBackend())
     results.purge("model")
     assert results.sweep() == 0

@@ -81,7 +81,7 @@ def test_sqlite_under_processes_and_threads_at_once(tmp_path: Path) -> None:
 
 
 def _command(command: str, path: Path, *numbers: int) -> list[str]:
-    return [sys.executable, "-m", "tests.storage.sqlite_child", command, str(path), *map(str, numbers)]
+    return [sys.executable, "-m", "tests.storage.backends.sqlite_child", command, str(path), *map(str, numbers)]
 
 
 def _run(command: str, path: Path, *numbers: int) -> subprocess.CompletedProcess[str]:

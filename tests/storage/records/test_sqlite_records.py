@@ -2,12 +2,12 @@
 
 from tests.contracts.jobs import JobsContract
 from tests.contracts.keys import KeysContract
+from tests.contracts.predictions import PredictionsContract
 from tests.contracts.ratelimit import RateLimitContract
-from tests.contracts.results import ResultsContract
 from tests.storage.stores import SQLiteStore
 
 
-class TestSQLiteResults(SQLiteStore, ResultsContract):
+class TestSQLiteResults(SQLiteStore, PredictionsContract):
     pass
 
 

@@ -13,7 +13,7 @@ from storage.base import Countable, Scannable
 from storage.errors import Corrupt
 from storage.records.documents import decode
 from storage.records.generations import KEY
-from storage.records.predictions import Prediction, Results
+from storage.records.predictions import Prediction, Predictions
 from tests.contracts.backend_store import Store, StoreFixture
 
 SCORES = (0.10000000149011612, 1e-30, 0.9999999403953552)
@@ -25,12 +25,12 @@ def identifier(text: str) -> str:
     return text.encode().hex().ljust(64, "0")
 
 
-class ResultsContract(StoreFixture):
+class PredictionsContract(StoreFixture):
     """Every backend keeps predictions faithfully and never serves a bad one."""
 
     @pytest.fixture
-    def results(self, store: Store) -> Results:
-        return Results(store.backend, generation_ttl=AT_ONCE, now=lambda: datetime.fromtimestamp(store.now(), UTC))
+    def results(self, store: Store) -> Predictions:
+        return Predictions(store.backend, generation_ttl=AT_ONCE, now=lambda: datetime.fromtimestamp(store.now(), UTC))
 
     @pytest.fixture
     def model(self, store: Store) -> Iterator[str]:
@@ -43,52 +43,52 @@ class ResultsContract(StoreFixture):
         created = datetime.fromtimestamp(store.now(), UTC)
         return Prediction(identifier(store.marker), model, "sha256:aa", SCORES, created, None, None)
 
-    def test_miss(self, results: Results, model: str) -> None:
+    def test_miss(self, results: Predictions, model: str) -> None:
         assert results.get(identifier("a"), model, 3) is None
         assert results.get_many([identifier("a")], model, 3) == {}
         assert results.find(identifier("a"), {model: 3}) is None
         assert results.delete(identifier("a"), [model]) is False
 
-    def test_comes_back_equal(self, results: Results, prediction: Prediction) -> None:
+    def test_comes_back_equal(self, results: Predictions, prediction: Prediction) -> None:
         results.put(prediction)
         assert results.get(prediction.id, prediction.model, 3) == prediction
 
-    def test_optional_fields_come_back(self, results: Results, prediction: Prediction) -> None:
+    def test_optional_fields_come_back(self, results: Predictions, prediction: Prediction) -> None:
         full = replace(
             prediction, abstract='We "measure" ∫ \U0001f600', expires_at=prediction.created_at + timedelta(days=1)
         )
         results.put(full)
         assert results.get(full.id, full.model, 3) == full
 
-    def test_get_many(self, results: Results, prediction: Prediction) -> None:
+    def test_get_many(self, results: Predictions, prediction: Prediction) -> None:
         stored = [replace(prediction, id=identifier(f"{n}"), scores=(n / 8,) * 3) for n in range(8)]
         for each in stored:
             results.put(each)
         found = results.get_many([identifier(f"{n}") for n in range(10)], prediction.model, 3)
         assert found == {each.id: each for each in stored}
 
-    def test_put_twice_is_harmless(self, results: Results, prediction: Prediction) -> None:
+    def test_put_twice_is_harmless(self, results: Predictions, prediction: Prediction) -> None:
         results.put(prediction)
         results.put(prediction)
         assert results.get(prediction.id, prediction.model, 3) == prediction
 
-    def test_find_by_id_alone(self, results: Results, prediction: Prediction, model: str) -> None:
+    def test_find_by_id_alone(self, results: Predictions, prediction: Prediction, model: str) -> None:
         results.put(prediction)
         assert results.find(prediction.id, {f"{model}-b": 5, model: 3}) == prediction
         assert results.find(prediction.id, {f"{model}-b": 5}) is None
 
-    def test_models_are_apart(self, results: Results, prediction: Prediction, model: str) -> None:
+    def test_models_are_apart(self, results: Predictions, prediction: Prediction, model: str) -> None:
         results.put(prediction)
         assert results.get(prediction.id, f"{model}-b", 3) is None
 
-    def test_delete(self, results: Results, prediction: Prediction, model: str) -> None:
+    def test_delete(self, results: Predictions, prediction: Prediction, model: str) -> None:
         results.put(prediction)
         assert results.delete(prediction.id, [f"{model}-b", model]) is True
         assert results.get(prediction.id, model, 3) is None
         assert results.delete(prediction.id, [model]) is False
 
     @pytest.mark.parametrize("id", ["", "abc", "../" + "a" * 61, "A" * 64, "a" * 65, "a" * 63 + "\n", "é" * 64])
-    def test_impossible_id(self, results: Results, prediction: Prediction, model: str, id: str) -> None:
+    def test_impossible_id(self, results: Predictions, prediction: Prediction, model: str, id: str) -> None:
         assert results.get(id, model, 3) is None
         assert results.get_many([id], model, 3) == {}
         assert results.find(id, {model: 3}) is None
@@ -98,7 +98,7 @@ class ResultsContract(StoreFixture):
 
     @pytest.mark.parametrize("scores", [(), (math.nan, 0.1, 0.2), (0.1, math.inf, 0.2)])
     def test_bad_scores_are_not_stored(
-        self, results: Results, prediction: Prediction, scores: tuple[float, ...]
+        self, results: Predictions, prediction: Prediction, scores: tuple[float, ...]
     ) -> None:
         with pytest.raises(ValueError, match="finite"):
             results.put(replace(prediction, scores=scores))
@@ -124,7 +124,7 @@ class ResultsContract(StoreFixture):
     def test_damaged_entry_is_a_logged_miss_and_overwritten(
         self,
         store: Store,
-        results: Results,
+        results: Predictions,
         prediction: Prediction,
         damage: dict[str, object],
         caplog: pytest.LogCaptureFixture,
@@ -140,13 +140,13 @@ class ResultsContract(StoreFixture):
 
     @pytest.mark.parametrize("constant", [b"NaN", b"Infinity", b"1e999"])
     def test_scores_that_are_not_finite_are_a_miss(
-        self, store: Store, results: Results, prediction: Prediction, constant: bytes
+        self, store: Store, results: Predictions, prediction: Prediction, constant: bytes
     ) -> None:
         self._damage(store, results, prediction, lambda value: value.replace(b"1e-30", constant))
         assert results.get(prediction.id, prediction.model, 3) is None
 
     def test_a_counter_in_the_place_of_an_entry_is_a_miss(
-        self, store: Store, results: Results, prediction: Prediction
+        self, store: Store, results: Predictions, prediction: Prediction
     ) -> None:
         results.put(prediction)
         other = replace(prediction, id=identifier("other"))
@@ -157,7 +157,7 @@ class ResultsContract(StoreFixture):
         results.put(other)
         assert results.get(other.id, other.model, 3) == other
 
-    def test_purge_forgets_one_model(self, results: Results, prediction: Prediction, model: str) -> None:
+    def test_purge_forgets_one_model(self, results: Predictions, prediction: Prediction, model: str) -> None:
         other = replace(prediction, model=f"{model}-b")
         results.put(prediction)
         results.put(other)
@@ -169,10 +169,10 @@ class ResultsContract(StoreFixture):
         assert results.purge(model) == 2
         assert results.find(prediction.id, {model: 3}) is None
 
-    def test_purge_is_seen_by_another_replica(self, store: Store, results: Results, prediction: Prediction) -> None:
+    def test_purge_is_seen_by_another_replica(self, store: Store, results: Predictions, prediction: Prediction) -> None:
         replica = store.replica()
         try:
-            others = Results(replica, generation_ttl=AT_ONCE)
+            others = Predictions(replica, generation_ttl=AT_ONCE)
             results.put(prediction)
             assert others.get(prediction.id, prediction.model, 3) == prediction
             results.purge(prediction.model)
@@ -180,7 +180,9 @@ class ResultsContract(StoreFixture):
         finally:
             replica.close()
 
-    def test_damaged_generations_are_not_guessed(self, store: Store, results: Results, prediction: Prediction) -> None:
+    def test_damaged_generations_are_not_guessed(
+        self, store: Store, results: Predictions, prediction: Prediction
+    ) -> None:
         results.put(prediction)
         store.backend.put("results", KEY, json.dumps({prediction.model: "x"}).encode())
         with pytest.raises(Corrupt):
@@ -188,7 +190,7 @@ class ResultsContract(StoreFixture):
         with pytest.raises(Corrupt):
             results.purge(prediction.model)
 
-    def test_sweep_removes_what_purges_left(self, store: Store, results: Results, prediction: Prediction) -> None:
+    def test_sweep_removes_what_purges_left(self, store: Store, results: Predictions, prediction: Prediction) -> None:
         if not isinstance(store.backend, Scannable) or not isinstance(store.backend, Countable):
             pytest.skip("this backend cannot count and list")
         for n in range(5):
@@ -203,19 +205,19 @@ class ResultsContract(StoreFixture):
         assert results.get(prediction.id, prediction.model, 3) == prediction
         assert results.get(prediction.id, f"{prediction.model}-b", 3) is not None
 
-    def test_expiry(self, store: Store, results: Results, prediction: Prediction) -> None:
+    def test_expiry(self, store: Store, results: Predictions, prediction: Prediction) -> None:
         hour = timedelta(hours=1)
         results.put(replace(prediction, expires_at=prediction.created_at + hour))
         assert results.get(prediction.id, prediction.model, 3) is not None
         store.pass_time(hour)
         assert results.get(prediction.id, prediction.model, 3) is None
 
-    def test_what_has_expired_already_is_not_stored(self, results: Results, prediction: Prediction) -> None:
+    def test_what_has_expired_already_is_not_stored(self, results: Predictions, prediction: Prediction) -> None:
         results.put(replace(prediction, expires_at=prediction.created_at - timedelta(seconds=1)))
         assert results.get(prediction.id, prediction.model, 3) is None
 
     @staticmethod
-    def _damage(store: Store, results: Results, prediction: Prediction, change: Callable[[bytes], bytes]) -> None:
+    def _damage(store: Store, results: Predictions, prediction: Prediction, change: Callable[[bytes], bytes]) -> None:
         results.put(prediction)
         key = f"{prediction.model}/0/{prediction.id}"
         entry = store.backend.get("results", key)
