@@ -5,7 +5,7 @@
 All live in one Granian process, so that none gets the luckier server; rounds take turns. The load comes from another
 process over keep-alive connections on loopback. The server's processor time for each answer is compared too. Each
 store stands there twice: with the predictions kept in memory (L1), as the service runs by default, and without, so that
-the store is read each time. Over Couchbase (see bench.cluster) the limits are counted there, two calls a request.
+the store is read each time. Limits are counted in the store, too, in leases.
 Before all that, over SQLite, the same without the network, through the WSGI callable.
 """
 

@@ -81,6 +81,7 @@ def _build(app: Application) -> None:
     from werkzeug.middleware.proxy_fix import ProxyFix
 
     from service import problems, web
+    from service.access import limiter
     from service.access.gate import Gate
     from service.api.complete import complete
     from service.api.document import Api
@@ -113,6 +114,7 @@ def _build(app: Application) -> None:
     for part in parts:
         api.register_blueprint(part)
     app.register_blueprint(web.blueprint(lambda: complete(api.spec.to_dict())))
+    limiter.install(services.limiter, app)
     Gate(services.authenticator, services.limits, services.metrics, services.access_log).install(app)
     if services.settings.trusted_proxies:
         hops = services.settings.trusted_proxies

@@ -8,6 +8,8 @@ from storage.breaker import GuardedBackend
 from storage.connect import open_backend
 
 if TYPE_CHECKING:
+    from flask_limiter import Limiter
+
     from model.artifact import Artifact
     from model.budget import MemoryBudget
     from model.classifier import Classifier
@@ -162,21 +164,22 @@ class Services:
     @cached_property
     def limits(self) -> "RateLimits":
         """How much each may ask."""
-        from service.access.ratelimits import LocalCounters, RateLimits
-        from storage.ratelimit import BackendStorage
+        from service.access.limiter import strategy_of
+        from service.access.ratelimits import RateLimits
 
         settings = self.settings
-        local = LocalCounters()
-        # One process with a store of its own: nobody else would read the counters, so they need not leave it.
-        shared_store = settings.store_url.startswith("couchbase") or settings.jobs_broker_url
-        alone = settings.workers == 1 and not shared_store
         return RateLimits(
-            local if alone else BackendStorage(backend=self.backend),
-            local,
-            ip=settings.limit_ip,
-            key=settings.limit_key,
-            inference=settings.limit_inference,
+            strategy_of(self.limiter), ip=settings.limit_ip, key=settings.limit_key, inference=settings.limit_inference
         )
+
+    @cached_property
+    def limiter(self) -> "Limiter":
+        """flask-limiter: counts in the store whoever else does, so that all who share it hold the limits together."""
+        from service.access.limiter import make_limiter
+
+        settings = self.settings
+        notations = {"ip": settings.limit_ip, "key": settings.limit_key, "inference": settings.limit_inference}
+        return make_limiter(settings.store_url, self.backend, notations)
 
     @cached_property
     def jobs(self) -> "Jobs":

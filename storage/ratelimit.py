@@ -50,9 +50,9 @@ class BackendStorage(Storage):
         """Over `backend`, which stays its owner's to close, or over one opened for `uri` with `options`."""
         super().__init__(uri, wrap_exceptions)
         self._owned = backend is None
-        self._backend = open_backend(uri or "", **options) if backend is None else backend
-        self._now = now
-        self._generations = Generations(self._backend, NAMESPACE, GENERATION_TTL)
+        self.storage = open_backend(uri or "", **options) if backend is None else backend
+        self.now = now
+        self._generations = Generations(self.storage, NAMESPACE, GENERATION_TTL)
 
     @property
     def base_exceptions(self) -> type[Exception]:
@@ -65,24 +65,24 @@ class BackendStorage(Storage):
             return self.get(key)
         length = _window_length(key)
         ttl = timedelta(seconds=expiry if length is None else length)
-        return self._backend.increment(NAMESPACE, self._at(key, length), amount, ttl)
+        return self.storage.increment(NAMESPACE, self._at(key, length), amount, ttl)
 
     def get(self, key: str) -> int:
         """The hits of the present window, 0 if none. Raises Unavailable."""
-        return self._backend.counter(NAMESPACE, self._at(key, _window_length(key)))[0]
+        return self.storage.counter(NAMESPACE, self._at(key, _window_length(key)))[0]
 
     def get_expiry(self, key: str) -> float:
         """When the present window ends, in unix seconds; now for a key without one. Raises Unavailable."""
         length = _window_length(key)
         if length is not None:
-            return (self._now() // length + 1) * length
-        expires_at = self._backend.counter(NAMESPACE, self._at(key, None))[1]
-        return self._now() if expires_at is None else expires_at
+            return (self.now() // length + 1) * length
+        expires_at = self.storage.counter(NAMESPACE, self._at(key, None))[1]
+        return self.now() if expires_at is None else expires_at
 
     def check(self) -> bool:
         """Whether the backend answers."""
         try:
-            self._backend.ping()
+            self.storage.ping()
         except StorageError:
             return False
         return True
@@ -94,15 +94,15 @@ class BackendStorage(Storage):
 
     def clear(self, key: str) -> None:
         """Forget the hits of the present window. Raises Unavailable."""
-        self._backend.remove(NAMESPACE, self._at(key, _window_length(key)))
+        self.storage.remove(NAMESPACE, self._at(key, _window_length(key)))
 
     def close(self) -> None:
         """Close the backend if it was opened here."""
         if self._owned:
-            self._backend.close()
+            self.storage.close()
 
     def _at(self, key: str, length: int | None) -> str:
-        window = 0 if length is None else math.floor(self._now() / length)
+        window = 0 if length is None else math.floor(self.now() / length)
         digest = hashlib.sha256(key.encode(errors="surrogatepass")).hexdigest()
         return f"{self._generations.current(GENERATION)}/{digest}/{window}"
 

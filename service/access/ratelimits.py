@@ -1,28 +1,24 @@
-"""Rate limits: fixed windows by IP address, by API key, and by key for model runs.
+"""Rate limits: requests by IP address and by API key, and model runs by API key.
 
-The notation and the shared storage are those of flask-limiter's own engine (`limits`). flask-limiter's request hook
-is not used: it takes a good part of what a stored answer takes, where counting here costs one increment a limit;
-`python -m bench.limits` measures both.
+Windows are fixed and aligned to the clock: around the end of one, up to twice its quota may pass. The notation, the
+storage and the strategy are flask-limiter's (service.access.limiter).
 """
 
-import time
-from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from math import ceil
-from threading import Lock
-from typing import NamedTuple, Protocol
+from typing import Final, Literal, NamedTuple
 
 from limits import parse_many
 
-from service.errors import LimitExceeded
-from storage.errors import StorageError
+from service.access.addresses import counted
+from service.access.leases import LeasedWindows
+from service.errors import InvalidRequest, LimitExceeded
 from storage.records.apikeys import ApiKey
 
-MOST_COUNTERS = 100_000
-"""Counters that one process keeps in memory; with more addresses or keys at once, the oldest counters are forgotten."""
+Scope = Literal["ip", "key", "inference"]
 
-_MEANING = {"ip": "requests from this address", "key": "requests with this API key", "inference": "model runs"}
+_MEANING: Final = {"ip": "requests from this address", "key": "requests with this API key", "inference": "model runs"}
 
 
 class Window(NamedTuple):
@@ -35,103 +31,130 @@ class Window(NamedTuple):
     resets_in: int
 
 
-class Counters(Protocol):
-    """What counts; storage.ratelimit.BackendStorage is one."""
+class _Rule(NamedTuple):
+    """One window of a limit; its counters' keys are an identity between `before` and `after`."""
 
-    def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        """Counts in the key's present window of `expiry` seconds, which begins at a multiple of them since the epoch.
-
-        Returns the window's new total. Raises StorageError.
-        """
-
-
-class LocalCounters:
-    """Counters in this process's memory."""
-
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
-        self._clock = clock
-        self._lock = Lock()
-        self._counts: OrderedDict[str, tuple[int, int]] = OrderedDict()
-
-    def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        """See Counters; never raises."""
-        window = int(self._clock() // expiry)
-        with self._lock:
-            began, count = self._counts.get(key, (window, 0))
-            if began != window:
-                del self._counts[key]  # so that the order is that of the windows' beginnings
-                count = 0
-            self._counts[key] = window, count + amount
-            if len(self._counts) > MOST_COUNTERS:
-                self._counts.popitem(last=False)
-        return count + amount
+    policy: str
+    quota: int
+    seconds: int
+    before: str
+    after: str
 
 
 class RateLimits:
-    """Counts requests and refuses those beyond a limit. While `shared` is out, `local` counts."""
+    """Counts requests and refuses those beyond a limit; what is refused is not counted. Thread safe.
 
-    def __init__(
-        self,
-        shared: Counters,
-        local: Counters,
-        *,
-        ip: str,
-        key: str,
-        inference: str,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        self._shared = shared
-        self._local = local
+    An outage of the store is not shown: each process then counts by itself.
+    """
+
+    def __init__(self, strategy: LeasedWindows, *, ip: str, key: str, inference: str) -> None:
+        self._strategy = strategy
         self._ip = ip
         self._key = key
         self._inference = inference
-        self._clock = clock
 
     def spend_request(self, address: str, spent: list[Window]) -> None:
         """Counts a request of an IP address. Raises LimitExceeded; `spent` gets the windows in either case."""
-        self._spend("ip", self._ip, address, spent)
+        self._spend("ip", self._ip, counted(address), spent)
 
-    def spend_key(self, key: ApiKey, spent: list[Window], amount: int = 1) -> None:
-        """Counts requests of an API key, by the key's own limit where it has one."""
-        self._spend("key", key.limit or self._key, key.id, spent, amount)
+    def spend_key(self, key: ApiKey, spent: list[Window]) -> None:
+        """Counts a request of an API key, by the key's own limit where it has one."""
+        self._spend("key", key.limit or self._key, key.id, spent)
+
+    def spend_batch(self, key: ApiKey, spent: list[Window], size: int, age: float) -> None:
+        """Counts the rest of a batch of `size`, which spend_key has counted as one request `age` seconds ago at most.
+
+        Raises InvalidRequest, and counts nothing of it, if the limit never lets as many through at once.
+        """
+        limit = key.limit or self._key
+        rules = _rules("key", limit)
+        tightest = min(rules, key=lambda rule: rule.quota)
+        if size > tightest.quota:
+            self._give_back(rules, key.id, 1, self._strategy.now() - age)
+            raise InvalidRequest({"abstracts": [_too_many(tightest)]})
+        if size > 1:
+            self._spend("key", limit, key.id, spent, size - 1)
 
     def spend_inference(self, key: ApiKey, spent: list[Window]) -> None:
         """Counts a model run of an API key, by the key's own limit where it has one."""
         self._spend("inference", key.limit_inference or self._inference, key.id, spent)
 
-    def _spend(self, policy: str, limit: str, identity: str, spent: list[Window], amount: int = 1) -> None:
-        now = self._clock()
-        exceeded = None
-        for name, quota, seconds, suffix in _rules(policy, limit):
-            count = self._increment(f"{name}/{identity}{suffix}", seconds, amount)
-            window = Window(name, quota, seconds, max(0, quota - count), max(1, ceil(seconds - now % seconds)))
-            spent.append(window)
-            if count > quota and (exceeded is None or window.resets_in > exceeded.resets_in):
-                exceeded = window
-        if exceeded is not None:
-            raise LimitExceeded(
-                f"More than {exceeded.quota} {_MEANING[policy]} in {exceeded.seconds} seconds. "
-                f"Try again in {exceeded.resets_in} seconds.",
-                exceeded.resets_in,
-            )
+    def spend_here(self, address: str, key: ApiKey) -> list[Window] | None:
+        """Counts a request of both, if both have budget at hand that this process has taken from the store before.
 
-    def _increment(self, key: str, seconds: int, amount: int) -> int:
-        try:
-            return self._shared.incr(key, seconds, amount)
-        except StorageError:  # counted and logged by the guard
-            return self._local.incr(key, seconds, amount)
+        Otherwise None, and nothing is counted: ask spend_request and spend_key, which may wait for the store.
+        """
+        now = self._strategy.now()
+        identity = counted(address)
+        windows: list[Window] = []
+        taken: list[tuple[str, _Rule]] = []
+        for who, rules in ((identity, _rules("ip", self._ip)), (key.id, _rules("key", key.limit or self._key))):
+            for rule in rules:
+                done, remaining = self._strategy.spend_here(_counter(rule, who), rule.quota, rule.seconds)
+                if not done:
+                    for other, earlier in taken:
+                        self._give_back((earlier,), other, 1, now)
+                    return None
+                taken.append((who, rule))
+                windows.append(_window(rule, remaining, now))
+        return windows
+
+    def _spend(self, scope: Scope, limit: str, identity: str, spent: list[Window], cost: int = 1) -> None:
+        rules, now = _rules(scope, limit), self._strategy.now()
+        passed: list[_Rule] = []
+        refused: list[Window] = []
+        for rule in rules:
+            done, remaining = self._strategy.spend(_counter(rule, identity), rule.quota, rule.seconds, cost)
+            window = _window(rule, remaining, now)
+            spent.append(window)
+            if done:
+                passed.append(rule)
+            else:
+                refused.append(window)
+        if refused:
+            self._give_back(passed, identity, cost, now)
+            raise _exceeded(scope, refused)
+
+    def _give_back(self, rules: Iterable[_Rule], identity: str, cost: int, since: float) -> None:
+        for rule in rules:
+            self._strategy.give_back(_counter(rule, identity), rule.seconds, cost, since)
+
+
+def _counter(rule: _Rule, identity: str) -> str:
+    return f"{rule.before}{identity}{rule.after}"
+
+
+def _window(rule: _Rule, remaining: int, now: float) -> Window:
+    return Window(rule.policy, rule.quota, rule.seconds, remaining, ceil(rule.seconds - now % rule.seconds))
+
+
+def _exceeded(scope: Scope, refused: Sequence[Window]) -> LimitExceeded:
+    window = max(refused, key=lambda window: window.resets_in)
+    return LimitExceeded(
+        f"More than {window.quota} {_MEANING[scope]} in {window.seconds} seconds. "
+        f"Try again in {window.resets_in} seconds.",
+        window.resets_in,
+    )
+
+
+def _too_many(rule: _Rule) -> str:
+    return (
+        f"Each counts as a request, and this API key may send {rule.quota} in {rule.seconds} seconds. "
+        f"Send at most {rule.quota} at once, or a job."
+    )
 
 
 @lru_cache(maxsize=1024)
-def _rules(policy: str, limit: str) -> tuple[tuple[str, int, int, str], ...]:
-    """Of each limit its name, quota, seconds, and the end of its counters' keys (as RateLimitItem.key_for() has it)."""
+def _rules(scope: Scope, limit: str) -> tuple[_Rule, ...]:
+    """The windows of a limit in flask-limiter's notation."""
     items = parse_many(limit)
     return tuple(
-        (
-            policy if len(items) == 1 else f"{policy}-{item.get_expiry()}s",
+        _Rule(
+            scope if len(items) == 1 else f"{scope}-{item.get_expiry()}s",
             item.amount,
             item.get_expiry(),
-            f"/{item.amount}/{item.multiples}/{item.GRANULARITY.name}",
+            f"{item.namespace}/",
+            item.key_for("", scope).removeprefix(f"{item.namespace}/"),
         )
         for item in items
     )

@@ -8,8 +8,9 @@ import flask
 import pytest
 from flask_limiter import Limiter
 from limits import RateLimitItemPerDay, RateLimitItemPerMinute, RateLimitItemPerSecond, RateLimitItemPerYear
-from limits.strategies import FixedWindowRateLimiter
+from limits.strategies import FixedWindowRateLimiter, RateLimiter
 
+from service.access.leases import LeasedWindows
 from storage.base import Backend
 from storage.errors import StorageError
 from storage.ratelimit import BackendStorage
@@ -96,7 +97,7 @@ class RateLimitContract(StoreFixture):
     def test_key_that_names_no_window(self, store: Store, storage: BackendStorage, form: str) -> None:
         key = form.format(store.marker)
         assert storage.get(key) == 0
-        assert storage.get_expiry(key) == storage._now()
+        assert storage.get_expiry(key) == storage.now()
         assert [storage.incr(key, 60), storage.incr(key, 60, amount=4)] == [1, 5]
         assert storage.get(key) == 5
         assert store.now() + 59 <= storage.get_expiry(key) <= store.now() + 62
@@ -127,6 +128,14 @@ class RateLimitContract(StoreFixture):
         allowed = [_count_in_child(store.another, item, store.marker, tries) for _ in range(PROCESSES)]
         assert sum(finish() for finish in allowed) == 50
 
+    @pytest.mark.parametrize("quota", [50, 1000])
+    def test_processes_share_a_limit_in_leases(self, store: Store, quota: int) -> None:
+        if store.another is None:
+            pytest.skip("this store is not shared")
+        item = RateLimitItemPerYear(quota)
+        allowed = [_count_in_child(store.another, item, store.marker, quota, LeasedWindows) for _ in range(PROCESSES)]
+        assert quota - PROCESSES * (quota // 32) <= sum(finish() for finish in allowed) <= quota
+
     def test_flask_limiter_takes_a_backend(self, store: Store) -> None:
         app = flask.Flask(__name__)
         limiter = Limiter(
@@ -149,7 +158,11 @@ class RateLimitContract(StoreFixture):
 
 
 def _count_in_child(
-    another: Callable[[], Backend], item: RateLimitItemPerYear, name: str, tries: int
+    another: Callable[[], Backend],
+    item: RateLimitItemPerYear,
+    name: str,
+    tries: int,
+    strategy: Callable[[BackendStorage], RateLimiter] = FixedWindowRateLimiter,
 ) -> Callable[[], int]:
     """Hit the limit in a forked process; the returned function waits for it and says how many hits were allowed."""
     reader, writer = os.pipe()
@@ -158,7 +171,7 @@ def _count_in_child(
         status = 1
         try:
             backend = another()
-            limiter = FixedWindowRateLimiter(BackendStorage(backend=backend))
+            limiter = strategy(BackendStorage(backend=backend))
             os.write(writer, struct.pack("i", sum(limiter.hit(item, name) for _ in range(tries))))
             backend.close()
             status = 0

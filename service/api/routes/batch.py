@@ -1,5 +1,6 @@
 """POST several abstracts, get a prediction or a problem for each."""
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -39,7 +40,8 @@ def blueprint(
         call, name, asked = current_call(), arguments.get("model"), arguments["abstracts"]
         model = models.get_default() if name is None else models.get(name)
         if len(asked) > 1:
-            call.spend(lambda key, spent: limits.spend_key(key, spent, len(asked) - 1))
+            age = time.perf_counter() - call.started
+            call.spend(lambda key, spent: limits.spend_batch(key, spent, len(asked), age))
         checked = [checked_abstract(item, one) for item in asked]
         answers = iter(
             classification.classify_many(

@@ -1,11 +1,17 @@
 """Rate limits: windows, budgets, headers, the store's outage."""
 
+from pathlib import Path
+
 import pytest
 from flask.testing import FlaskClient
+from limits.storage import MemoryStorage
 
-from service.access.ratelimits import MOST_COUNTERS, LocalCounters, RateLimits, Window, limit_header, policy_header
+from config import load_settings
+from service.access.leases import LeasedWindows
+from service.access.ratelimits import RateLimits, Window, limit_header, policy_header
 from service.app import create_app
-from service.errors import LimitExceeded
+from service.bootstrap import Services
+from service.errors import InvalidRequest, LimitExceeded
 from storage.ratelimit import BackendStorage
 from storage.records.apikeys import Keys
 from tests.service.conftest import ABSTRACT, MakeServices, with_key
@@ -28,9 +34,9 @@ def clock() -> Clock:
 
 
 def make(clock: Clock, limit: str, store: FailingBackend | None = None) -> RateLimits:
-    local = LocalCounters(clock)
-    shared = local if store is None else BackendStorage(backend=store, now=clock)
-    return RateLimits(shared, local, ip=limit, key=limit, inference=limit, clock=clock)
+    """Limits that are all the same, counted in `store` or in memory."""
+    storage = MemoryStorage() if store is None else BackendStorage(backend=store, now=clock)
+    return RateLimits(LeasedWindows(storage, clock), ip=limit, key=limit, inference=limit)
 
 
 def spend(limits: RateLimits, address: str = "a") -> list[Window]:
@@ -61,6 +67,7 @@ def test_several_limits_hold_together(clock: Clock) -> None:
         spend(limits)
     assert caught.value.retry_after == 1
     clock.now += 1
+    assert [window.remaining for window in spend(limits)] == [1, 0], "what one limit refuses uses up no other"
     with pytest.raises(LimitExceeded) as caught:
         spend(limits)
     assert caught.value.retry_after == 59
@@ -71,7 +78,6 @@ def test_an_outage_of_the_counters_counts_in_memory(clock: Clock) -> None:
     limits = make(clock, "2 per minute", store)
     spend(limits)
     store.down = True
-    spend(limits)
     spend(limits)
     with pytest.raises(LimitExceeded):
         spend(limits)
@@ -87,12 +93,56 @@ def test_two_processes_share_what_the_store_counts(clock: Clock) -> None:
         spend(second)
 
 
-def test_memory_is_bounded(clock: Clock) -> None:
-    counters = LocalCounters(clock)
-    for number in range(MOST_COUNTERS + 10):
-        counters.incr(str(number), 60)
-    assert len(counters._counts) == MOST_COUNTERS
-    assert counters.incr(str(MOST_COUNTERS), 60) == 2
+def test_two_single_servers_on_one_file_hold_a_limit_together(tmp_path: Path) -> None:
+    variables = {"ABSTRACTS_DATA_DIR": str(tmp_path), "ABSTRACTS_LIMIT_IP": "10 per year"}
+    servers = [Services(load_settings(variables)) for _ in range(2)]
+    for number in range(10):
+        spend(servers[number % 2].limits)
+    for server in servers:
+        with pytest.raises(LimitExceeded):
+            spend(server.limits)
+        server.close()
+
+
+def test_all_addresses_of_a_customer_count_as_one(clock: Clock) -> None:
+    limits = make(clock, "1 per minute")
+    spend(limits, "2001:db8::1")
+    with pytest.raises(LimitExceeded):
+        spend(limits, "2001:db8::2")
+    spend(limits, "2001:db8:0:1::1")
+
+
+def test_a_batch_that_can_never_pass_is_refused_and_not_counted(clock: Clock) -> None:
+    limits = make(clock, "5 per minute")
+    spent: list[Window] = []
+    limits.spend_key(KEY, spent)
+    with pytest.raises(InvalidRequest) as caught:
+        limits.spend_batch(KEY, spent, 6, age=0.0)
+    assert "at most 5" in caught.value.errors["abstracts"][0]
+    limits.spend_key(KEY, spent)
+    limits.spend_batch(KEY, spent, 5, age=0.0)
+    assert spent[-1].remaining == 0
+
+
+def test_a_batch_that_cannot_pass_now_is_told_when(clock: Clock) -> None:
+    limits = make(clock, "5 per minute")
+    spent: list[Window] = []
+    limits.spend_key(KEY, spent)
+    limits.spend_key(KEY, spent)
+    with pytest.raises(LimitExceeded) as caught:
+        limits.spend_batch(KEY, spent, 5, age=0.0)
+    assert caught.value.retry_after == 60
+    limits.spend_batch(KEY, spent, 4, age=0.0)
+
+
+def test_both_or_none_are_counted_from_what_is_at_hand(clock: Clock) -> None:
+    limits = make(clock, "1000 per minute", FailingBackend())
+    spent: list[Window] = []
+    assert limits.spend_here("a", KEY) is None
+    limits.spend_request("a", spent)
+    assert limits.spend_here("a", KEY) is None, "the store was not asked for the key"
+    limits.spend_key(KEY, spent)
+    assert [window.remaining for window in limits.spend_here("a", KEY) or ()] == [998, 998]
 
 
 def test_the_headers_are_structured_fields() -> None:
