@@ -77,6 +77,9 @@ class Settings:
     key_cache_ttl: timedelta = _setting(
         "timedelta", _seconds(60), "How long a checked key is trusted without asking the store.", low=0, high=86400
     )
+    key_outage_ttl: timedelta = _setting(
+        "timedelta", timedelta(days=1), "How long a checked key stays good while the store does not answer.", low=0
+    )
 
     batch_max: int = _setting("int", 64, "Abstracts in one batch request.", low=1, high=1000)
     job_max: int = _setting("int", 10_000, "Abstracts in one job.", low=1, high=1_000_000)

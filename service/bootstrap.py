@@ -159,7 +159,8 @@ class Services:
         """Who is asking."""
         from service.access.auth import Authenticator
 
-        return Authenticator(self.keys, self.settings.key_cache_ttl.total_seconds())
+        settings = self.settings
+        return Authenticator(self.keys, settings.key_cache_ttl.total_seconds(), settings.key_outage_ttl.total_seconds())
 
     @cached_property
     def limits(self) -> "RateLimits":

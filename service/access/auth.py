@@ -19,6 +19,8 @@ Scope = Literal["predict", "read", "admin"]
 REMEMBERED_KEYS = 10_000
 USE_NOTED_EVERY = 60.0
 """Seconds between two notes of a key's last use."""
+ASK_AGAIN_AFTER = 5.0
+"""Seconds for which a store that did not answer is not asked for the same key again."""
 
 _REASONS = {
     Malformed: "The API key is malformed. Send it whole, as it was shown when it was created.",
@@ -47,54 +49,72 @@ def require(key: ApiKey, scope: Scope) -> None:
 
 @dataclass(slots=True)
 class _Checked:
+    """A key that was good at `checked_at`; the store is asked again from `ask_at` on."""
+
     key: ApiKey
     checked_at: float
+    ask_at: float
     noted_at: float
 
 
 class Authenticator:
     """Checks keys. Thread safe.
 
-    While the store is up, a key is asked for again once its last check is `ttl` seconds old, so that a revocation takes
-    at most that long. While it is out, a key that was in use keeps working for at least `ttl` seconds more, and any
-    other raises Unavailable: not knowing a key is no reason to call it wrong.
+    While the store answers, a key is asked for again once its last check is `ttl` seconds old, so that a revocation
+    takes at most that long to be seen. While it does not, a key that was good keeps working until that check is
+    `outage_ttl` seconds old, and any other raises Unavailable: not knowing a key is no reason to call it wrong.
     """
 
-    def __init__(self, keys: Keys, ttl: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, keys: Keys, ttl: float, outage_ttl: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._keys = keys
         self._ttl = ttl
+        self._outage_ttl = max(ttl, outage_ttl)
         self._clock = clock
         self._lock = Lock()
         self._checked: LRUCache[bytes, _Checked] = LRUCache(REMEMBERED_KEYS)
 
     def authenticate(self, presented: str) -> ApiKey:
         """The key's record. Raises KeyRefused, saying why, or Unavailable."""
-        # Looking up a hash tells nothing about the key by its timing; the secret itself is never kept.
-        digest = hashlib.sha256(presented.encode("utf-8", "surrogateescape")).digest()
-        now = self._clock()
+        digest, now = _digest(presented), self._clock()
         with self._lock:
             checked = self._checked.get(digest)
-        if checked is None or now - checked.checked_at >= self._ttl:
+            due = checked is None or now >= min(checked.ask_at, checked.checked_at + self._outage_ttl)
+            if checked is not None and due:
+                # The others go on with what is known while this one asks.
+                checked.ask_at = now + min(self._ttl, ASK_AGAIN_AFTER)
+        if checked is None or due:
             checked = self._check(presented, digest, checked, now)
-        if checked.key.expires_at is not None and checked.key.expires_at <= datetime.now(UTC):
+        if _has_expired(checked.key):
             raise KeyRefused(_REASONS[Expired])
         if now - checked.noted_at >= USE_NOTED_EVERY:
             self._note_use(checked, now)
+        return checked.key
+
+    def remembered(self, presented: str) -> ApiKey | None:
+        """The key's record if nothing has to be asked for or noted; otherwise None, which says nothing of the key."""
+        digest, now = _digest(presented), self._clock()
+        with self._lock:
+            checked = self._checked.get(digest)
+        if (
+            checked is None
+            or now >= min(checked.ask_at, checked.checked_at + self._outage_ttl, checked.noted_at + USE_NOTED_EVERY)
+            or _has_expired(checked.key)
+        ):
+            return None
         return checked.key
 
     def _check(self, presented: str, digest: bytes, before: _Checked | None, now: float) -> _Checked:
         try:
             key = self._keys.authenticate(presented)
         except Unavailable:
-            # Checked within `ttl` before the outage, so within 2 `ttl` of now for the first `ttl` of the outage.
-            if before is not None and now - before.checked_at < 2 * self._ttl:
+            if before is not None and now < before.checked_at + self._outage_ttl:
                 return before
             raise
         except KeyRejected as error:
             with self._lock:
                 self._checked.pop(digest, None)
             raise KeyRefused(_REASONS.get(type(error), _UNKNOWN)) from error
-        checked = _Checked(key, now, before.noted_at if before else now - USE_NOTED_EVERY)
+        checked = _Checked(key, now, now + self._ttl, before.noted_at if before else now - USE_NOTED_EVERY)
         with self._lock:
             self._checked[digest] = checked
         return checked
@@ -105,3 +125,12 @@ class Authenticator:
             self._keys.touch_used(checked.key.id, datetime.now(UTC))
         except StorageError:
             return  # counted by the guard; the next note is a minute away, and no answer depends on it
+
+
+def _digest(presented: str) -> bytes:
+    """What a key is remembered by: finding it tells nothing by its timing, and the secret itself is never kept."""
+    return hashlib.sha256(presented.encode("utf-8", "surrogateescape")).digest()
+
+
+def _has_expired(key: ApiKey) -> bool:
+    return key.expires_at is not None and key.expires_at <= datetime.now(UTC)

@@ -1,14 +1,20 @@
 """API keys: presenting, remembering, revocation, outages."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
-from service.access.auth import Authenticator, presented_key, require
+from service.access.auth import ASK_AGAIN_AFTER, Authenticator, presented_key, require
 from service.errors import KeyMissing, KeyRefused, ScopeMissing
 from storage.errors import Unavailable
-from storage.records.apikeys import Keys
+from storage.records.apikeys import ApiKey, Keys
 from tests.service.faults import FailingBackend
+from tests.service.waiting import until
 
 TTL = 60.0
+OUTAGE_TTL = 86400.0
 
 
 class Bench:
@@ -19,7 +25,7 @@ class Bench:
         self.store = FailingBackend()
         self.keys = Keys(self.store)
         self.record, self.key = self.keys.create("x", ["predict"])
-        self.authenticator = Authenticator(self.keys, TTL, clock=lambda: self.now)
+        self.authenticator = Authenticator(self.keys, TTL, OUTAGE_TTL, clock=lambda: self.now)
 
 
 @pytest.fixture
@@ -65,15 +71,80 @@ def test_a_revocation_is_seen_within_the_ttl(bench: Bench) -> None:
         bench.authenticator.authenticate(bench.key)
 
 
-def test_a_key_in_use_outlives_an_outage_by_the_ttl(bench: Bench) -> None:
+def test_a_key_that_was_good_outlives_an_outage_of_a_day(bench: Bench) -> None:
     bench.authenticator.authenticate(bench.key)
-    bench.now += TTL - 1
+    bench.store.down = True
+    for _ in range(24):
+        bench.now += 3600 - 1
+        assert bench.authenticator.authenticate(bench.key).id == bench.record.id
+    bench.now += 24
+    for _ in range(2):
+        with pytest.raises(Unavailable):
+            bench.authenticator.authenticate(bench.key)
+    assert bench.authenticator.remembered(bench.key) is None
+
+
+def test_in_an_outage_the_store_is_not_asked_with_every_request(bench: Bench) -> None:
+    bench.authenticator.authenticate(bench.key)
     bench.store.down = True
     bench.now += TTL
-    assert bench.authenticator.authenticate(bench.key).id == bench.record.id
-    bench.now += TTL
-    with pytest.raises(Unavailable):
+    bench.authenticator.authenticate(bench.key)
+    calls = bench.store.calls
+    for _ in range(10):
         bench.authenticator.authenticate(bench.key)
+    assert bench.store.calls == calls
+
+
+def test_a_revocation_during_an_outage_is_seen_when_it_is_over(bench: Bench) -> None:
+    bench.authenticator.authenticate(bench.key)
+    bench.store.down = True
+    bench.now += 3600
+    bench.authenticator.authenticate(bench.key)
+    bench.store.down = False
+    bench.keys.revoke(bench.record.id)
+    bench.now += ASK_AGAIN_AFTER
+    with pytest.raises(KeyRefused, match="revoked"):
+        bench.authenticator.authenticate(bench.key)
+
+
+def test_a_key_expires_in_an_outage_too(bench: Bench) -> None:
+    soon = datetime.now(UTC) + timedelta(milliseconds=300)
+    _, key = bench.keys.create("x", ["predict"], expires_at=soon)
+    bench.authenticator.authenticate(key)
+    bench.store.down = True
+    until(lambda: datetime.now(UTC) > soon)
+    with pytest.raises(KeyRefused, match="expired"):
+        bench.authenticator.authenticate(key)
+
+
+def test_one_asks_for_a_key_again_while_the_others_go_on(bench: Bench) -> None:
+    bench.authenticator.authenticate(bench.key)
+    bench.now += TTL
+    asked, go_on = threading.Event(), threading.Event()
+    ask = bench.keys.authenticate
+
+    def slowly(presented: str) -> ApiKey:
+        asked.set()
+        assert go_on.wait(10)
+        return ask(presented)
+
+    bench.keys.authenticate = slowly  # type: ignore[method-assign]
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(bench.authenticator.authenticate, bench.key)
+        assert asked.wait(10)
+        assert bench.authenticator.authenticate(bench.key).id == bench.record.id
+        go_on.set()
+        assert first.result(10).id == bench.record.id
+
+
+def test_what_is_remembered_needs_no_store(bench: Bench) -> None:
+    assert bench.authenticator.remembered(bench.key) is None
+    bench.authenticator.authenticate(bench.key)
+    calls = bench.store.calls
+    assert bench.authenticator.remembered(bench.key) == bench.record
+    bench.now += TTL
+    assert bench.authenticator.remembered(bench.key) is None
+    assert bench.store.calls == calls
 
 
 def test_an_outage_is_never_an_unknown_key(bench: Bench) -> None:
