@@ -27,14 +27,14 @@ import tensorflow as tf
 from rich.console import Console
 from rich.table import Table
 
+from bench.savedmodel import SavedModelEngine
 from model.checkpoints.checkpoint import Tensors
 from model.engines.base import Engine
 from model.engines.litert import LiteRTEngine
-from model.engines.savedmodel import SavedModelEngine
 from model.training.bert import BertClassifier, BertConfig, Dense, Encoder
 from model.training.build import ServingModule, convert
 from model.training.calibrate import Calibration
-from model.training.export_module import ExportModule
+from model.training.export import ExportModule
 
 LENGTHS = (32, 64, 128, 192, 256, 384, 512)
 LABELS = 20
@@ -109,7 +109,7 @@ def _prepare(folder: Path, config: BertConfig, threads: int) -> tuple[dict[str, 
 
 def _write(folder: Path, config: BertConfig) -> None:
     model = random_model(config)
-    identity = Calibration((1.0,) * LABELS, (0.0,) * LABELS)
+    identity = Calibration.identity(LABELS)
     for precision in ("int8", "float32"):
         (folder / f"{precision}.tflite").write_bytes(convert(ServingModule(model, identity, "sigmoid"), precision))
     module = ExportModule(model, identity, "sigmoid", [])

@@ -12,6 +12,8 @@ head.npz          the head, from the encoder's features to calibrated logits
 import hashlib
 import json
 import re
+import shutil
+import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -29,6 +31,9 @@ SHIPPED = Path(__file__).parent / "artifacts"
 _IDENTITY = frozenset({"format", "files", "labels", "activation", "pooling", "calibration", "max_tokens", "normaliser"})
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 
+Activation = Literal["sigmoid", "softmax"]
+Pooling = Literal["cls", "mean", "pooler"]
+
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
@@ -42,8 +47,8 @@ class Manifest:
 
     name: str
     labels: tuple[str, ...]
-    activation: Literal["sigmoid", "softmax"]
-    pooling: str
+    activation: Activation
+    pooling: Pooling
     calibration: Mapping[str, Any]
     threshold: float
     max_tokens: int
@@ -175,10 +180,36 @@ def write_manifest(path: Path, manifest: Manifest) -> None:
     (path / MANIFEST).write_text(text + "\n", "utf-8")
 
 
-def sha256_of(path: Path) -> str:
-    """Hexadecimal SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def write_artifact(out: Path, files: Mapping[str, bytes], manifest: Mapping[str, Any]) -> Artifact:
+    """Write an artifact to `out`, whole or not at all, replacing one that is there; returns it opened.
+
+    `manifest`: the fields of Manifest except `name`, which is that of the folder, and `files`.
+    """
+    digests = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
+    checked = Manifest(**{**manifest, "name": out.name, "files": digests})
+    if faults := checked.faults():
+        raise ArtifactError(f"{out}: {'; '.join(faults)}")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as temporary:
+        folder = Path(temporary) / out.name
+        folder.mkdir()
+        for name, data in files.items():
+            (folder / name).write_bytes(data)
+        write_manifest(folder, checked)
+        if out.exists():
+            shutil.rmtree(out)
+        folder.replace(out)
+    return Artifact.open(out)
+
+
+def sha256_of(*paths: Path) -> str:
+    """Hexadecimal SHA-256 of a file; of several, over them one after the other."""
+    state = hashlib.sha256()
+    for path in paths:
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                state.update(block)
+    return state.hexdigest()
 
 
 def _read_manifest(path: Path) -> Manifest:

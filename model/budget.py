@@ -5,7 +5,7 @@ import time
 from collections import OrderedDict
 from typing import Protocol
 
-from model.errors import Overloaded, TooLarge
+from model.errors import ModelUnavailable, Overloaded
 
 
 class Loaded(Protocol):
@@ -37,10 +37,12 @@ class MemoryBudget:
     def admit(self, model: Loaded, name: str, need: int, timeout: float) -> None:
         """Make room for a model that is about to load, unloading those that ran longest ago.
 
-        TooLarge when it does not fit even alone; Overloaded when others run for longer than `timeout` seconds.
+        ModelUnavailable when it does not fit even alone; Overloaded when others run for longer than `timeout` seconds.
         """
         if self._limit and need > self._limit:
-            raise TooLarge(name, need, self._limit)
+            mib = -(-need // (1 << 20))
+            reason = f"it needs about {mib} MiB, and {self._limit >> 20} MiB is the limit"
+            raise ModelUnavailable(name, "too large", reason, need)
         until = time.monotonic() + timeout
         if not self._admission.acquire(timeout=timeout):
             raise Overloaded("other models are loading", retry_after=timeout)

@@ -11,7 +11,7 @@ from tokenizers import Tokenizer
 from model.artifact import HEAD, Artifact
 from model.budget import MemoryBudget
 from model.engines.base import Engine
-from model.errors import EngineError, Overloaded, Replaced
+from model.errors import EngineError, ModelUnavailable, Overloaded
 from model.tokens import load_tokenizer
 
 EngineFactory = Callable[[Artifact, int], Engine]
@@ -27,8 +27,7 @@ def litert_engine(artifact: Artifact, threads: int) -> Engine:
     labels = len(artifact.manifest.labels)
     if artifact.encoder is None:
         return LiteRTEngine(artifact.graph, labels, threads)
-    from model.engines.head import HeadEngine
-    from model.head import load_head
+    from model.engines.head import HeadEngine, load_head
 
     head = load_head(artifact.path / HEAD, labels)
     encoder = LiteRTEngine(artifact.graph, len(artifact.encoder.manifest.labels), threads)
@@ -77,7 +76,7 @@ class Classifier:
         """Score a normalised text, in the artifact's label order.
 
         Overloaded when the queue is full or the deadline passes; EngineError when the model cannot be loaded or fails;
-        TooLarge and Replaced when it must not be loaded.
+        ModelUnavailable when it is too large, or its files were replaced since they were verified.
         """
         arrived = time.perf_counter()
         with self._turn():
@@ -87,19 +86,13 @@ class Classifier:
             self._budget.touch(self)
             return Classification(scores, began - arrived, time.perf_counter() - began)
 
-    def load(self) -> None:
-        """Load the model now rather than with the first text; errors as in `classify`."""
-        with self._turn():
-            if self._loaded is None:
-                self._load()
-
     @property
     def loaded(self) -> bool:
         """Whether the model is in memory."""
         return self._loaded is not None
 
     def close(self) -> None:
-        """Wait for the text that runs, then free the memory; a later text loads the model anew."""
+        """Wait for the text that runs, then free the memory; a later text loads the model again."""
         self.unload(timeout=-1)
         self._budget.forget(self)
 
@@ -132,8 +125,7 @@ class Classifier:
 
     def _load(self) -> tuple[Tokenizer, Engine]:
         artifact = self.artifact
-        if artifact.replaced():
-            raise Replaced(artifact.name)
+        self._refuse_replaced()
         need = 2 * artifact.size + _WORKING_MEMORY  # the graph as it is mapped, and as XNNPACK packs it
         self._budget.admit(self, artifact.name, need, self._deadline)
         try:
@@ -147,10 +139,16 @@ class Classifier:
     def _engine(self) -> Engine:
         """The engine over the files that were verified: they may have been replaced while it read them."""
         engine = self._make_engine(self.artifact, self._threads)
-        if self.artifact.replaced():
+        try:
+            self._refuse_replaced()
+        except ModelUnavailable:
             engine.close()
-            raise Replaced(self.artifact.name)
+            raise
         return engine
+
+    def _refuse_replaced(self) -> None:
+        if self.artifact.replaced():
+            raise ModelUnavailable(self.artifact.name, "replaced", "its files have been replaced since they were read")
 
     def _tokenizer(self) -> Tokenizer:
         path = self.artifact.tokenizer

@@ -1,8 +1,8 @@
-"""Everything that the model package raises on purpose."""
+"""Everything that the model package raises on purpose. Messages name the fault; what to do is for the caller to say."""
 
 
 class ModelError(Exception):
-    """Base of the package's errors; the message names the fault and the remedy."""
+    """Base of the package's errors."""
 
 
 class CheckpointError(ModelError):
@@ -10,7 +10,11 @@ class CheckpointError(ModelError):
 
 
 class PullError(ModelError):
-    """A model that cannot be fetched from its hub; the message says what to do instead."""
+    """A model that cannot be fetched from its hub; `unreachable` when there is no way to the hub at all."""
+
+    def __init__(self, message: str, unreachable: bool = False) -> None:
+        super().__init__(message)
+        self.unreachable = unreachable
 
 
 class ArtifactError(ModelError):
@@ -30,44 +34,18 @@ class UnknownModel(ModelError):
 
 
 class ModelUnavailable(ModelError):
-    """A known model that cannot answer now."""
+    """A known model that cannot answer now.
 
-    def __init__(self, name: str, reason: str, remedy: str) -> None:
-        super().__init__(f"{name}: {reason}; {remedy}")
+    state: why, in a word: `not installed`, `untrained`, `damaged`, `replaced` or `too large`. reason: the same in more
+    words. need: the bytes of memory that one asks for which is too large.
+    """
+
+    def __init__(self, name: str, state: str, reason: str, need: int = 0) -> None:
+        super().__init__(f"{name}: {reason}")
         self.name = name
+        self.state = state
         self.reason = reason
-        self.remedy = remedy
-
-
-class NotInstalled(ModelUnavailable):
-    """A known model without an artifact on this machine."""
-
-
-class Untrained(ModelUnavailable):
-    """An artifact whose head was never trained: it is refused for serving."""
-
-
-class Damaged(ModelUnavailable):
-    """An artifact that failed its verification."""
-
-
-class Replaced(ModelUnavailable):
-    """An artifact whose files were replaced after it was opened: what was opened can no longer be loaded."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(name, "its files have been replaced", "have them read: flask --app wsgi model reload")
-
-
-class TooLarge(ModelUnavailable):
-    """A model that needs more memory than all models together may have."""
-
-    def __init__(self, name: str, need: int, limit: int) -> None:
-        mib = -(-need // (1 << 20))
-        super().__init__(
-            name,
-            f"it needs about {mib} MiB, and {limit >> 20} MiB is the limit",
-            f"set ABSTRACTS_MODEL_MEMORY_LIMIT to {mib} or more",
-        )
+        self.need = need
 
 
 class EngineError(ModelError):

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from model.artifact import MANIFEST, SHIPPED, Artifact
-from model.errors import ArtifactError, Damaged, ModelUnavailable, NotInstalled, UnknownModel, Untrained
+from model.errors import ArtifactError, ModelUnavailable, UnknownModel
 
 # Endpoints that exist before their model does: base checkpoint and kind of head.
 INSTALLABLE: Mapping[str, tuple[str, str]] = {
@@ -18,28 +18,21 @@ INSTALLABLE: Mapping[str, tuple[str, str]] = {
 
 State = Literal["ready", "not installed", "untrained", "damaged"]
 
-_ERRORS: Mapping[State, type[ModelUnavailable]] = {
-    "not installed": NotInstalled,
-    "untrained": Untrained,
-    "damaged": Damaged,
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """One model by name. `reason` and `remedy` say why it is not ready and what to do; empty when it is."""
+    """One model by name. `reason` says why it is not ready; empty when it is."""
 
     name: str
     state: State
     reason: str = ""
-    remedy: str = ""
     artifact: Artifact | None = None
 
     def require(self) -> Artifact:
         """The artifact of a ready model; otherwise the ModelUnavailable that says why there is none."""
         if self.state == "ready" and self.artifact is not None:
             return self.artifact
-        raise _ERRORS[self.state](self.name, self.reason, self.remedy)
+        raise ModelUnavailable(self.name, self.state, self.reason)
 
 
 class Registry:
@@ -73,20 +66,14 @@ def _listing(path: Path) -> Listing:
         artifact = Artifact.open(path)
     except ArtifactError as exc:
         fault = str(exc).removeprefix(f"{path}: ")  # API clients read it: no business of theirs where the folder is
-        return Listing(path.name, "damaged", fault, "build or install it again")
+        return Listing(path.name, "damaged", fault)
     if artifact.name != path.name:
-        return Listing(path.name, "damaged", f"its manifest names {artifact.name}", "rename the folder")
+        return Listing(path.name, "damaged", f"its manifest names {artifact.name}, the folder is {path.name}")
     if not artifact.manifest.trained:
-        remedy = f"train it: flask --app wsgi model train --from DIR --data FILE --out {path.name}"
-        return Listing(path.name, "untrained", "its head was never trained", remedy, artifact)
+        return Listing(path.name, "untrained", "its head was never trained", artifact)
     return Listing(path.name, "ready", artifact=artifact)
 
 
 def _installable(name: str) -> Listing:
     base, head = INSTALLABLE[name]
-    flask = "flask --app wsgi model"
-    remedy = (
-        f"{flask} pull {base} && {flask} train --frozen --head {head} --from {base} --data FILE --out OUT "
-        f"&& {flask} build OUT --name {name} && {flask} reload"
-    )
-    return Listing(name, "not installed", f"no {base} with a {head}-label head is installed", remedy)
+    return Listing(name, "not installed", f"no {base} with a {head}-label head is installed")

@@ -35,6 +35,7 @@ from service.pdf.errors import (
     PdfWithoutAbstract,
     PdfWithoutText,
 )
+from service.predicting.listings import remedy
 from storage.errors import Full, NameTaken, Unavailable
 
 log = logging.getLogger("abstracts.problems")
@@ -238,7 +239,7 @@ def _members(error: Exception) -> dict[str, Any]:
     if isinstance(error, InvalidRequest):
         return {"errors": error.errors}
     if isinstance(error, ModelUnavailable):
-        return {"remedy": error.remedy}
+        return {"remedy": remedy(error.name, error.state, error.need)}
     if isinstance(error, NotReady):
         return dict(error.report)
     return {}

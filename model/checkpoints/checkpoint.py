@@ -1,6 +1,5 @@
 """Reads the tensors of a pretrained checkpoint and accounts for every one of them."""
 
-import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -9,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from model.arrays import Array
+from model.artifact import sha256_of
 from model.checkpoints.formats.google import ckpt_files, find_ckpt, read_ckpt
 from model.checkpoints.formats.pytorch import read_pytorch
 from model.errors import CheckpointError
-
-Array = np.ndarray[Any, np.dtype[np.float32]]
 
 SOURCE = "source.json"
 """Where a pulled or imported checkpoint came from."""
@@ -99,12 +98,7 @@ class Checkpoint:
 
     def digest(self) -> str:
         """`sha256:` and the hexadecimal SHA-256 of the weights file; of several, over them one after the other."""
-        state = hashlib.sha256()
-        for path in self.weights:
-            with path.open("rb") as file:
-                while block := file.read(1 << 20):
-                    state.update(block)
-        return f"sha256:{state.hexdigest()}"
+        return f"sha256:{sha256_of(*self.weights)}"
 
     def provenance(self) -> dict[str, Any]:
         """What a manifest says of it: where it came from, as far as its folder tells, and its digest."""

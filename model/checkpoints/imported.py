@@ -11,16 +11,18 @@ from typing import Any, Final
 
 import tensorflow as tf
 
+from model.artifact import Activation, Pooling
 from model.checkpoints.checkpoint import Checkpoint
 from model.checkpoints.formats.keras_head import read_keras_head
-from model.checkpoints.trained import RECORD, Record, new_classifier, save, trained_classifier, write_record
+from model.checkpoints.record import RECORD, Record, write_record
+from model.checkpoints.trained import new_classifier, save, trained_classifier
 from model.errors import CheckpointError
 from model.tokens import load_tokenizer
 from model.training.bert import BertConfig
 from model.training.calibrate import Calibration
 
 # What transformers' BertForSequenceClassification takes as its loss decides the activation.
-_ACTIVATIONS: Final[Mapping[str, str]] = {
+_ACTIVATIONS: Final[Mapping[str, Activation]] = {
     "multi_label_classification": "sigmoid",
     "single_label_classification": "softmax",
 }
@@ -53,7 +55,7 @@ def check(folder: Path) -> Checked:
     return Checked(len(tensors), checkpoint.digest(), labels)
 
 
-def adopt_head(folder: Path, activation: str | None) -> Record:
+def adopt_head(folder: Path, activation: Activation | None) -> Record:
     """Write the record of a fine-tuned BertForSequenceClassification, whose own head is then used.
 
     Labels are those of id2label. The head reads the pooler's output, as in transformers. Its scores are taken as they
@@ -63,8 +65,8 @@ def adopt_head(folder: Path, activation: str | None) -> Record:
     activation = activation or _ACTIVATIONS.get(str(checkpoint.config.get("problem_type")))
     if activation is None:
         raise CheckpointError(
-            f"{folder}: config.json has problem_type {checkpoint.config.get('problem_type')!r}: "
-            "say how scores are made with --activation sigmoid or softmax"
+            f"{folder}: config.json has problem_type {checkpoint.config.get('problem_type')!r}, which does not tell "
+            "whether the activation is sigmoid or softmax"
         )
     labels = labels_of(checkpoint.config)
     record = _record(checkpoint, labels, activation, "pooler", {"adopted": "the checkpoint's own head"})
@@ -88,14 +90,18 @@ def adopt_keras_head(folder: Path, head: Path, labels: Sequence[str], out: Path)
 
 
 def _record(
-    checkpoint: Checkpoint, labels: tuple[str, ...], activation: str, pooling: Any, training: Mapping[str, Any]
+    checkpoint: Checkpoint,
+    labels: tuple[str, ...],
+    activation: Activation,
+    pooling: Pooling,
+    training: Mapping[str, Any],
 ) -> Record:
     provenance = checkpoint.provenance()
     return Record(
         labels=labels,
         activation=activation,
         pooling=pooling,
-        calibration=Calibration((1.0,) * len(labels), (0.0,) * len(labels)),
+        calibration=Calibration.identity(len(labels)),
         threshold=THRESHOLD,
         max_tokens=min(512, BertConfig.from_json(checkpoint.config).max_position_embeddings),
         checkpoint=provenance,

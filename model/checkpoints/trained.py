@@ -8,44 +8,20 @@ Needs the `train` extra (TensorFlow).
 """
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from safetensors.numpy import save_file
 from tokenizers import Tokenizer
 
-from model.artifact import TOKENIZER, Artifact
+from model.artifact import TOKENIZER, WEIGHTS, Artifact, Pooling, write_artifact
 from model.checkpoints.checkpoint import Checkpoint
-from model.errors import CheckpointError
+from model.checkpoints.record import Record, read_record, write_record
 from model.tokens import load_tokenizer
-from model.training.bert import BertClassifier, BertConfig, Dense, Encoder, Pooling
-from model.training.build import Precision, ServingModule, build
-from model.training.calibrate import Calibration
-
-RECORD = "classifier.json"
-SEEN = "seen.txt"
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """What classifier.json says; the fields are those of the artifact's manifest."""
-
-    labels: tuple[str, ...]
-    activation: str
-    pooling: Pooling
-    calibration: Calibration
-    threshold: float
-    max_tokens: int
-    checkpoint: Mapping[str, Any]
-    training: Mapping[str, Any]
-    scores: Mapping[str, Any]
-    licence: str
-    created: str
-    trained: bool = field(default=True)
+from model.training.bert import BertClassifier, BertConfig, Dense, Encoder
+from model.training.build import Precision, ServingModule, convert
 
 
 def new_classifier(checkpoint: Checkpoint, pooling: Pooling, labels: int, compute: tf.DType) -> BertClassifier:
@@ -90,36 +66,14 @@ def save(model: BertClassifier, base: Checkpoint, tokenizer: Tokenizer, record: 
     write_record(record, out)
 
 
-def write_record(record: Record, folder: Path) -> None:
-    """Write classifier.json."""
-    (folder / RECORD).write_text(json.dumps(asdict(record), indent=1) + "\n", "utf-8")
-
-
-def read_record(folder: Path) -> Record:
-    """classifier.json of a trained folder; CheckpointError when it is missing or of another form."""
-    try:
-        value = json.loads((folder / RECORD).read_text("utf-8"))
-        value["labels"] = tuple(value["labels"])
-        value["calibration"] = Calibration(**{k: tuple(v) for k, v in value["calibration"].items()})
-        return Record(**value)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as exc:
-        raise CheckpointError(f"{folder / RECORD}: {exc}; train a checkpoint first (model train)") from exc
-
-
-def read_seen(folder: Path) -> set[str]:
-    """Ids of the rows that the weights in `folder` were trained on; none for a checkpoint from elsewhere."""
-    path = folder / SEEN
-    return set(path.read_text("utf-8").splitlines()) if path.is_file() else set()
-
-
 def build_artifact(folder: Path, out: Path, precision: Precision) -> Artifact:
     """Build the trained checkpoint in `folder` into the artifact folder `out`, whose name becomes the model's."""
     record, checkpoint = read_record(folder), Checkpoint(folder)
     model = trained_classifier(checkpoint, record.pooling, len(record.labels))
     module = ServingModule(model, record.calibration, record.activation)
     manifest = asdict(record) | {
-        "name": out.name,
         "precision": precision,
         "architecture": {"model_type": "bert", **asdict(model.encoder.config), "tensors": len(checkpoint.tensors())},
     }
-    return build(module, load_tokenizer(folder, record.max_tokens), manifest, out)
+    tokenizer = load_tokenizer(folder, record.max_tokens).to_str()
+    return write_artifact(out, {TOKENIZER: tokenizer.encode(), WEIGHTS: convert(module, precision)}, manifest)

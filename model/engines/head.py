@@ -1,17 +1,45 @@
-"""A head of its own on the features of another artifact's graph."""
+"""A linear head of its own on the features of another artifact's graph, in NumPy."""
 
+import zipfile
 from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Final
 
+import numpy as np
+
+from model.arrays import ACTIVATIONS, Floats
 from model.engines.base import Engine, FeatureEngine
 from model.engines.checks import checked_scores
-from model.errors import EngineError
-from model.head import ACTIVATIONS, Head
+from model.errors import ArtifactError, EngineError
+
+MAX_BYTES: Final = 64 << 20
+"""Of a head's arrays: 4096 features by 4000 labels."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinearHead:
+    """Kernel [hidden, labels] and bias [labels]."""
+
+    kernel: Floats
+    bias: Floats
+
+    def logits(self, features: Floats) -> Floats:
+        """[rows, hidden] -> [rows, labels]."""
+        return features @ self.kernel + self.bias
+
+    def to_bytes(self) -> bytes:
+        """In NumPy's .npz form, as `load_head` reads it."""
+        data = BytesIO()
+        np.savez(data, kernel=self.kernel.astype("<f4"), bias=self.bias.astype("<f4"))
+        return data.getvalue()
 
 
 class HeadEngine(Engine):
     """Owns the encoder's engine, and closes it."""
 
-    def __init__(self, encoder: FeatureEngine, head: Head, activation: str) -> None:
+    def __init__(self, encoder: FeatureEngine, head: LinearHead, activation: str) -> None:
         self._encoder = encoder
         self._head = head
         self._activation = ACTIVATIONS[activation]
@@ -29,3 +57,20 @@ class HeadEngine(Engine):
     def close(self) -> None:
         """See Engine."""
         self._encoder.close()
+
+
+def load_head(path: Path, labels: int) -> LinearHead:
+    """Read head.npz; ArtifactError unless it is a finite head of that many labels."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if sum(member.file_size for member in archive.infolist()) > MAX_BYTES:
+                raise ArtifactError(f"{path}: larger than any head")
+        with np.load(path, allow_pickle=False) as arrays:
+            kernel, bias = arrays["kernel"], arrays["bias"]
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as exc:
+        raise ArtifactError(f"{path}: not a head: {exc}") from exc
+    if kernel.ndim != 2 or kernel.shape[1] != labels or bias.shape != (labels,):
+        raise ArtifactError(f"{path}: kernel {list(kernel.shape)} and bias {list(bias.shape)} for {labels} labels")
+    if not (np.isfinite(kernel).all() and np.isfinite(bias).all()):
+        raise ArtifactError(f"{path}: the head holds NaN or infinity")
+    return LinearHead(kernel.astype(np.float32), bias.astype(np.float32))

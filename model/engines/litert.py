@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
+from model.arrays import Floats
 from model.engines.base import FeatureEngine
 from model.engines.checks import checked_scores
 from model.errors import EngineError
-
-Floats = np.ndarray[Any, np.dtype[np.float32]]
 
 
 class LiteRTEngine(FeatureEngine):

@@ -5,16 +5,15 @@ TensorFlow is imported here: serving never imports this module.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from model.arrays import Array
+from model.artifact import Pooling
 from model.checkpoints.checkpoint import Tensors
 from model.errors import CheckpointError
-
-Pooling = Literal["cls", "mean", "pooler"]
-Array = np.ndarray[Any, np.dtype[np.float32]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,10 @@
-"""Checkpoint and head -> artifact; needs the `train` extra (TensorFlow)."""
+"""Model -> the graph that is served; needs the `train` extra (TensorFlow)."""
 
-import shutil
 import tempfile
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import tensorflow as tf
-from tokenizers import Tokenizer
 
-from model.artifact import TOKENIZER, WEIGHTS, Artifact, Manifest, sha256_of, write_manifest
 from model.training.bert import BertClassifier
 from model.training.calibrate import Calibration
 
@@ -46,25 +41,4 @@ def convert(module: ServingModule, precision: Precision) -> bytes:
 
 def convert_encoder(model: BertClassifier) -> bytes:
     """An int8 graph whose features are wanted, and whose scores mean nothing: the head is not trained yet."""
-    labels = int(model.head.bias.shape[0])
-    return convert(ServingModule(model, Calibration((1.0,) * labels, (0.0,) * labels), "none"), "int8")
-
-
-def build(module: ServingModule, tokenizer: Tokenizer, manifest: Mapping[str, Any], out: Path) -> Artifact:
-    """Write an artifact to `out`, whole or not at all, replacing one that is there; returns it opened and verified.
-
-    `manifest`: the fields of Manifest except `files`.
-    """
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as temporary:
-        folder = Path(temporary) / out.name
-        folder.mkdir()
-        (folder / WEIGHTS).write_bytes(convert(module, manifest["precision"]))
-        tokenizer.save(str(folder / TOKENIZER), pretty=False)
-        files = {name: sha256_of(folder / name) for name in (TOKENIZER, WEIGHTS)}
-        write_manifest(folder, Manifest(**manifest, files=files))
-        Artifact.open(folder)
-        if out.exists():
-            shutil.rmtree(out)
-        folder.replace(out)
-    return Artifact.open(out)
+    return convert(ServingModule(model, Calibration.identity(int(model.head.bias.shape[0])), "none"), "int8")

@@ -1,48 +1,39 @@
-"""The encoders under a new head: a checkpoint's, or one that an artifact already has."""
+"""The encoders under a new head, a checkpoint's or an artifact's, and what they say of each text, kept on disk."""
 
-import shutil
-import tempfile
+import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final
 
+import numpy as np
 from tokenizers import Tokenizer
 
-from model.artifact import HEAD, Artifact, Manifest, sha256_of, write_manifest
+from model.arrays import Floats
+from model.artifact import HEAD, Artifact, Pooling, write_artifact
 from model.checkpoints.checkpoint import Checkpoint
+from model.checkpoints.record import Record
 from model.engines.base import FeatureEngine
+from model.engines.head import LinearHead
 from model.engines.litert import LiteRTEngine
-from model.errors import ArtifactError
-from model.head import Head, save_head
+from model.errors import ArtifactError, TrainingError
 from model.tokens import load_tokenizer
-from model.training.calibrate import Calibration
 
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """A trained head and what is known of it; the fields are those of the artifact's manifest."""
-
-    head: Head
-    labels: tuple[str, ...]
-    activation: Literal["sigmoid", "softmax"]
-    calibration: Calibration
-    threshold: float
-    training: Mapping[str, Any]
-    scores: Mapping[str, Any]
-    licence: str
-    created: str
+_FLUSH_EVERY: Final = 64  # rows
 
 
 class FrozenEncoder(ABC):
     """Gives features, and knows how its heads are kept.
 
-    digest: of what decides the features. work: the folder for what can be computed again.
+    digest: of what decides the features. provenance: where the weights came from. work: the folder for what can be
+    computed again.
     """
 
     digest: str
+    pooling: Pooling
     max_tokens: int
+    provenance: dict[str, Any]
     work: Path
 
     @abstractmethod
@@ -50,8 +41,8 @@ class FrozenEncoder(ABC):
         """An engine, which the caller closes, and the tokenizer."""
 
     @abstractmethod
-    def save(self, outcome: Outcome) -> None:
-        """Write the head to where it was asked for."""
+    def save(self, head: LinearHead, record: Record) -> None:
+        """Write the head, not calibrated yet, to where it was asked for."""
 
 
 class ArtifactEncoder(FrozenEncoder):
@@ -62,8 +53,11 @@ class ArtifactEncoder(FrozenEncoder):
         if self._artifact.encoder is not None:
             raise ArtifactError(f"{source} has no encoder of its own: give {self._artifact.encoder.path}")
         self._out = out
+        manifest = self._artifact.manifest
         self.digest = self._artifact.digest
-        self.max_tokens = self._artifact.manifest.max_tokens
+        self.pooling = manifest.pooling
+        self.max_tokens = manifest.max_tokens
+        self.provenance = dict(manifest.checkpoint)
         self.work = out.parent / f".{out.name}-work"
 
     def open(self, threads: int) -> tuple[FeatureEngine, Tokenizer]:
@@ -71,50 +65,35 @@ class ArtifactEncoder(FrozenEncoder):
         engine = LiteRTEngine(self._artifact.graph, len(self._artifact.manifest.labels), threads)
         return engine, load_tokenizer(self._artifact.tokenizer, self.max_tokens)
 
-    def save(self, outcome: Outcome) -> None:
-        """Write the artifact, whole or not at all, and open it where it lies."""
-        out, base = self._out, self._artifact.manifest
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as temporary:
-            folder = Path(temporary) / out.name
-            folder.mkdir()
-            save_head(folder / HEAD, outcome.head.calibrated(outcome.calibration))
-            fields = {f: getattr(outcome, f) for f in outcome.__dataclass_fields__ if f != "head"}
-            manifest = Manifest(
-                **fields | {"calibration": asdict(outcome.calibration), "licence": outcome.licence or base.licence},
-                name=out.name,
-                pooling=base.pooling,
-                max_tokens=base.max_tokens,
-                precision=base.precision,
-                files={HEAD: sha256_of(folder / HEAD)},
-                trained=True,
-                architecture=base.architecture,
-                checkpoint=base.checkpoint,
-                encoder={"name": base.name, "digest": self._artifact.digest},
-            )
-            write_manifest(folder, manifest)
-            if out.exists():
-                shutil.rmtree(out)
-            folder.replace(out)
-        Artifact.open(out)
+    def save(self, head: LinearHead, record: Record) -> None:
+        """Write the artifact, whole or not at all."""
+        base = self._artifact.manifest
+        manifest = asdict(record) | {
+            "licence": record.licence or base.licence,
+            "precision": base.precision,
+            "architecture": base.architecture,
+            "encoder": {"name": base.name, "digest": self._artifact.digest},
+        }
+        write_artifact(self._out, {HEAD: record.calibration.fold(head).to_bytes()}, manifest)
 
 
 class CheckpointEncoder(FrozenEncoder):
     """The encoder of a checkpoint, run as int8; a head and it become a trained checkpoint."""
 
-    def __init__(self, source: Path, out: Path, pooling: Literal["cls", "mean", "pooler"], max_tokens: int) -> None:
+    def __init__(self, source: Path, out: Path, pooling: Pooling, max_tokens: int) -> None:
         self._checkpoint = Checkpoint(source)
-        self._pooling = pooling
         self._out = out
         self.digest = f"{self._checkpoint.digest()} {pooling} int8"
+        self.pooling = pooling
         self.max_tokens = min(max_tokens, int(self._checkpoint.config.get("max_position_embeddings", max_tokens)))
+        self.provenance = self._checkpoint.provenance()
         self.work = out / "work"
 
     def open(self, threads: int) -> tuple[FeatureEngine, Tokenizer]:
         """See FrozenEncoder; the graph is built once."""
         from model.training.build import convert_encoder
 
-        graph = self.work / f"encoder-{self._checkpoint.digest()[7:23]}-{self._pooling}.tflite"
+        graph = self.work / f"encoder-{self._checkpoint.digest()[7:23]}-{self.pooling}.tflite"
         if not graph.is_file():
             self.work.mkdir(parents=True, exist_ok=True)
             part = graph.with_suffix(".part")
@@ -122,23 +101,56 @@ class CheckpointEncoder(FrozenEncoder):
             part.replace(graph)
         return LiteRTEngine(graph, 2, threads), load_tokenizer(self._checkpoint.path, self.max_tokens)
 
-    def save(self, outcome: Outcome) -> None:
+    def save(self, head: LinearHead, record: Record) -> None:
         """Write the trained checkpoint."""
-        from model.checkpoints.trained import Record, save
+        from model.checkpoints.trained import save
 
-        model = self._model(len(outcome.labels))
-        model.head.kernel.assign(outcome.head.kernel)
-        model.head.bias.assign(outcome.head.bias)
-        fields = {f: getattr(outcome, f) for f in outcome.__dataclass_fields__ if f != "head"}
-        record = Record(
-            **fields, pooling=self._pooling, max_tokens=self.max_tokens, checkpoint=self._checkpoint.provenance()
-        )
-        tokenizer = load_tokenizer(self._checkpoint.path, self.max_tokens)
-        save(model, self._checkpoint, tokenizer, record, self._out)
+        model = self._model(len(record.labels))
+        model.head.kernel.assign(head.kernel)
+        model.head.bias.assign(head.bias)
+        save(model, self._checkpoint, load_tokenizer(self._checkpoint.path, self.max_tokens), record, self._out)
 
     def _model(self, labels: int) -> Any:
         import tensorflow as tf
 
         from model.checkpoints.trained import new_classifier
 
-        return new_classifier(self._checkpoint, self._pooling, labels, tf.float32)
+        return new_classifier(self._checkpoint, self.pooling, labels, tf.float32)
+
+
+def cache_name(encoder: str, max_tokens: int, texts: Sequence[str]) -> str:
+    """The name of the file for these texts in this order, read by the encoder with this digest."""
+    state = hashlib.sha256(f"{encoder} {max_tokens}".encode())
+    for text in texts:
+        data = text.encode()
+        state.update(len(data).to_bytes(8, "big") + data)
+    return f"features-{state.hexdigest()[:24]}.f32"
+
+
+def compute_features(
+    engine: FeatureEngine,
+    tokenizer: Tokenizer,
+    texts: Sequence[str],
+    cache: Path,
+    on_row: Callable[[int, int], None],
+) -> Floats:
+    """The pooled vectors [texts, hidden], those in the file `cache` read and the others computed and added to it.
+
+    The file grows row by row, so that an interrupted run goes on where it stopped. `on_row` hears (rows there, rows in
+    all). EngineError when the engine fails on a text.
+    """
+    if not texts:
+        raise TrainingError("there are no texts")
+    hidden = len(engine.features(tokenizer.encode(texts[0]).ids))
+    width = hidden * 4
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    with cache.open("ab+") as file:
+        done = min(file.seek(0, 2) // width, len(texts))
+        file.truncate(done * width)  # a row that was cut by an interruption is not one
+        for i in range(done, len(texts)):
+            file.write(engine.features(tokenizer.encode(texts[i]).ids).astype("<f4").tobytes())
+            if i % _FLUSH_EVERY == 0:
+                file.flush()
+            on_row(i + 1, len(texts))
+    features: Floats = np.fromfile(cache, "<f4").reshape(len(texts), hidden)
+    return features

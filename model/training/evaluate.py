@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-Floats = np.ndarray[Any, np.dtype[np.floating[Any]]]
+from model.arrays import Floats
+
 Booleans = np.ndarray[Any, np.dtype[np.bool_]]
 
 _BINS = 15
@@ -51,6 +52,10 @@ class Report:
     labels: tuple[LabelReport, ...]
     sweep: tuple[SweepPoint, ...]
 
+    def summary(self) -> dict[str, float]:
+        """What a manifest keeps of it."""
+        return {"rows": self.rows, **{k: round(getattr(self, k), 4) for k in ("micro_f1", "macro_f1", "top1", "ece")}}
+
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
         return asdict(self)
@@ -76,15 +81,15 @@ def evaluate(scores: Floats, truth: Floats, weights: Floats, labels: Sequence[st
 
 def micro_f1(chosen: Booleans, truth: Floats, weights: Floats) -> float:
     """F1 over all (row, label) decisions; 0 when nothing is true and nothing chosen."""
-    hits, said, meant = _counts(chosen, truth, weights)
-    return float(2 * hits.sum() / max(said.sum() + meant.sum(), 1e-12))
+    hits, predicted, actual = _counts(chosen, truth, weights)
+    return float(2 * hits.sum() / max(predicted.sum() + actual.sum(), 1e-12))
 
 
 def macro_f1(chosen: Booleans, truth: Floats, weights: Floats) -> float:
     """Mean of the labels' F1 over those labels that occur in `truth`."""
-    hits, said, meant = _counts(chosen, truth, weights)
-    occurs = meant > 0
-    return float((2 * hits[occurs] / (said[occurs] + meant[occurs])).mean()) if occurs.any() else 0.0
+    hits, predicted, actual = _counts(chosen, truth, weights)
+    occurs = actual > 0
+    return float((2 * hits[occurs] / (predicted[occurs] + actual[occurs])).mean()) if occurs.any() else 0.0
 
 
 def expected_calibration_error(scores: Floats, truth: Floats, weights: Floats) -> float:
@@ -102,14 +107,14 @@ def _counts(chosen: Booleans, truth: Floats, weights: Floats) -> tuple[Floats, F
 
 
 def _label_reports(chosen: Booleans, truth: Floats, weights: Floats, labels: Sequence[str]) -> list[LabelReport]:
-    hits, said, meant = (counts.astype(float) for counts in _counts(chosen, truth, weights))
+    hits, predicted, actual = (counts.astype(float) for counts in _counts(chosen, truth, weights))
     return [
         LabelReport(
             label,
-            precision=hits[i] / said[i] if said[i] else 0.0,
-            recall=hits[i] / meant[i] if meant[i] else 0.0,
-            f1=2 * hits[i] / (said[i] + meant[i]) if said[i] + meant[i] else 0.0,
-            support=meant[i],
+            precision=hits[i] / predicted[i] if predicted[i] else 0.0,
+            recall=hits[i] / actual[i] if actual[i] else 0.0,
+            f1=2 * hits[i] / (predicted[i] + actual[i]) if predicted[i] + actual[i] else 0.0,
+            support=actual[i],
         )
         for i, label in enumerate(labels)
     ]

@@ -8,13 +8,32 @@ from typing import Final
 import tensorflow as tf
 
 from model.checkpoints.checkpoint import Checkpoint
-from model.checkpoints.trained import read_record, trained_classifier
+from model.checkpoints.record import read_record
+from model.checkpoints.trained import trained_classifier
 from model.errors import CheckpointError
 from model.tokens import load_tokenizer
-from model.training.export_module import ExportModule
+from model.training.bert import BertClassifier
+from model.training.build import ServingModule
+from model.training.calibrate import Calibration
 
 SIGNATURE: Final = "serving_default"
 WARMUP_TEXT: Final = "We measure the mass of the top quark in proton collisions at a centre-of-mass energy of 13 TeV."
+
+
+class ExportModule(tf.Module):
+    """Scores only: TensorFlow Serving writes a single output as plain rows."""
+
+    def __init__(
+        self, model: BertClassifier, calibration: Calibration, activation: str, assets: Sequence[Path]
+    ) -> None:
+        super().__init__(name="export")
+        self._serving = ServingModule(model, calibration, activation)
+        self.files = [tf.saved_model.Asset(str(path)) for path in assets]
+
+    @tf.function(input_signature=[tf.TensorSpec([1, None], tf.int32, name="ids")])
+    def serve(self, ids: tf.Tensor) -> dict[str, tf.Tensor]:
+        """{"scores": [1, labels]}."""
+        return {"scores": self._serving.serve(ids)["scores"]}
 
 
 def export_saved_model(folder: Path, out: Path, name: str) -> Path:

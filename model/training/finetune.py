@@ -14,7 +14,8 @@ from tokenizers import Tokenizer
 from model.errors import TrainingError
 from model.tokens import encode_all
 from model.training.bert import BertClassifier
-from model.training.rows import Row, label_matrix
+from model.training.rows import Row
+from model.training.sampling import label_matrix
 
 _SORTED_BATCHES = 64  # batches are cut from this many batches' rows at a time, sorted by length
 _SAVE_EVERY = 250  # steps
@@ -181,4 +182,4 @@ def _same_run(work: Path, recipe: Recipe, steps: int) -> None:
         record.write_text(json.dumps(asked))
     elif (found := json.loads(record.read_text())) != asked:
         differ = ", ".join(k for k in asked if asked[k] != found.get(k))
-        raise TrainingError(f"{work} holds a run with another {differ}: give another --out, or remove it to start anew")
+        raise TrainingError(f"{work} holds a run with another {differ}: use another folder, or remove this one")

@@ -8,22 +8,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
 
-import numpy as np
-
-from model.artifact import MANIFEST
+from model.arrays import ACTIVATIONS, Floats
+from model.artifact import MANIFEST, Pooling
+from model.checkpoints.record import Record
+from model.engines.head import LinearHead
 from model.errors import DataError
-from model.head import ACTIVATIONS, Head
 from model.training.calibrate import Calibration, best_threshold, platt
-from model.training.encoders import ArtifactEncoder, CheckpointEncoder, FrozenEncoder, Outcome
+from model.training.encoders import ArtifactEncoder, CheckpointEncoder, FrozenEncoder, cache_name, compute_features
 from model.training.evaluate import Report, evaluate
-from model.training.features import cache_name, compute_features
 from model.training.logistic import ACTIVATION, HeadRecipe, Kind, Split, fit_head, temperature
-from model.training.rows import Row, draw, file_digest, label_matrix, mix_weights, split_held_out
-from model.training.sources import Columns, read_labelled
-
-Floats = np.ndarray[Any, np.dtype[np.float32]]
+from model.training.rows import Columns, Row, digests, read_rows
+from model.training.sampling import draw, label_matrix, mix_weights, shares, split_held_out
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +41,7 @@ class FrozenPlan:
     mix: Mapping[str, float] = field(default_factory=dict)
     mix_floor: float = 0.015
     held_out: float = 0.2
-    pooling: Literal["cls", "mean", "pooler"] = "mean"
+    pooling: Pooling = "mean"
     max_tokens: int = 256
     threads: int = 2
     licence: str = ""
@@ -72,7 +68,7 @@ def train_frozen(plan: FrozenPlan, recipe: HeadRecipe, listener: Listener) -> Re
     if len(labels) < 2:
         raise DataError(f"the data have only the label {', '.join(labels)}: a head needs two")
     features = _features(encoder, rows, plan, listener.on_row)
-    mix = plan.mix or _shares(rows)
+    mix = plan.mix or shares(rows)
     training, validation, test = _split(rows, features, labels, mix, plan.held_out)
     head = fit_head(plan.kind, training, validation, recipe, listener.on_epoch)
     calibration = _calibrate(plan.kind, head, validation)
@@ -81,7 +77,7 @@ def train_frozen(plan: FrozenPlan, recipe: HeadRecipe, listener: Listener) -> Re
     threshold = best_threshold(scores, validation.truth, validation.weights)
     scores = activation(calibration.apply(head.logits(test.features)))
     report = evaluate(scores, test.truth, test.weights, labels, threshold)
-    encoder.save(_outcome(plan, recipe, labels, head, calibration, report, len(training.features)))
+    encoder.save(head, _record(plan, recipe, encoder, labels, calibration, report, len(training.features)))
     return report
 
 
@@ -92,17 +88,12 @@ def _encoder(plan: FrozenPlan) -> FrozenEncoder:
 
 
 def _rows(plan: FrozenPlan, seed: int) -> list[Row]:
-    rows = [row for path in plan.data for row in read_labelled(path, plan.columns)]
+    rows = [row for path in plan.data for row in read_rows(path, plan.columns)]
     if plan.kind == "single":
         rows = [replace(row, labels=(row.primary,)) for row in rows]
     if not rows:
         raise DataError("the data files hold no rows with labels")
-    return draw(rows, min(plan.examples, len(rows)), plan.mix or _shares(rows), plan.mix_floor, 1, seed)
-
-
-def _shares(rows: Sequence[Row]) -> dict[str, float]:
-    names, counts = np.unique([row.primary for row in rows], return_counts=True)
-    return dict(zip(names.tolist(), (counts / len(rows)).tolist(), strict=True))
+    return draw(rows, min(plan.examples, len(rows)), plan.mix or shares(rows), plan.mix_floor, 1, seed)
 
 
 def _features(
@@ -132,37 +123,38 @@ def _split(
     ]
 
 
-def _calibrate(kind: Kind, head: Head, validation: Split) -> Calibration:
+def _calibrate(kind: Kind, head: LinearHead, validation: Split) -> Calibration:
     fit = platt if kind == "multi" else temperature
     return fit(head.logits(validation.features), validation.truth, validation.weights)
 
 
-def _outcome(
+def _record(
     plan: FrozenPlan,
     recipe: HeadRecipe,
+    encoder: FrozenEncoder,
     labels: Sequence[str],
-    head: Head,
     calibration: Calibration,
     report: Report,
     examples: int,
-) -> Outcome:
-    measured = {k: round(getattr(report, k), 4) for k in ("micro_f1", "macro_f1", "top1", "ece")}
+) -> Record:
     by_label = {item.label: round(item.f1, 4) for item in report.labels}
-    return Outcome(
-        head=head,
+    return Record(
         labels=tuple(labels),
         activation=ACTIVATION[plan.kind],
+        pooling=encoder.pooling,
         calibration=calibration,
         threshold=report.threshold,
+        max_tokens=encoder.max_tokens,
+        checkpoint=encoder.provenance,
         training={
             "command": plan.command,
             "frozen": True,
             "examples": examples,
             "mix": dict(plan.mix),
             "recipe": asdict(recipe),
-            "data": {path.name: file_digest(path) for path in plan.data},
+            "data": digests(plan.data),
         },
-        scores={"held_out": {"rows": report.rows, **measured, "f1": by_label}},
+        scores={"held_out": {**report.summary(), "f1": by_label}},
         licence=plan.licence,
         created=datetime.now(UTC).date().isoformat(),
     )

@@ -6,11 +6,11 @@ from typing import Any, Final, Literal
 
 import numpy as np
 
+from model.arrays import ACTIVATIONS, Floats
+from model.engines.head import LinearHead
 from model.errors import TrainingError
-from model.head import ACTIVATIONS, Head
 from model.training.calibrate import Calibration
 
-Floats = np.ndarray[Any, np.dtype[np.float32]]
 Kind = Literal["multi", "single"]
 ACTIVATION: Final[dict[Kind, Literal["sigmoid", "softmax"]]] = {"multi": "sigmoid", "single": "softmax"}
 
@@ -48,7 +48,7 @@ class Split:
 
 def fit_head(
     kind: Kind, training: Split, validation: Split, recipe: HeadRecipe, on_epoch: Callable[[int, int, float], None]
-) -> Head:
+) -> LinearHead:
     """The head of the epoch with the least validation loss (nats an example, weighted).
 
     Features are standardised for training; the head that comes back reads them as they are. `on_epoch` hears (epoch,
@@ -71,7 +71,7 @@ def fit_head(
         if bad >= recipe.patience:
             break
     kernel = best.kernel / deviation[:, None]
-    return Head(kernel.astype(np.float32), (best.bias - mean @ kernel).astype(np.float32))
+    return LinearHead(kernel.astype(np.float32), (best.bias - mean @ kernel).astype(np.float32))
 
 
 def temperature(logits: Floats, truth: Floats, weights: Floats) -> Calibration:
@@ -100,9 +100,9 @@ class _Run:
         self._step = 0
         self.rate = recipe.learning_rate
 
-    def head(self) -> Head:
+    def head(self) -> LinearHead:
         kernel, bias = self._parameters
-        return Head(kernel.copy(), bias.copy())
+        return LinearHead(kernel.copy(), bias.copy())
 
     def epoch(self) -> None:
         order = self._random.permutation(len(self._data.features))
@@ -152,7 +152,7 @@ def _emphasis(data: Split, balance: float, kind: Kind) -> Floats:
     return (rows * emphasis).astype(np.float32)
 
 
-def _loss(kind: Kind, head: Head, data: Split) -> float:
+def _loss(kind: Kind, head: LinearHead, data: Split) -> float:
     logits = head.logits(data.features)
     if kind == "single":
         return _cross_entropy(logits, data.truth, data.weights)

@@ -9,25 +9,26 @@ from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from tokenizers import Tokenizer
 
+from model.arrays import Floats, sigmoid
+from model.artifact import Pooling
 from model.checkpoints.checkpoint import Checkpoint
-from model.checkpoints.trained import RECORD, SEEN, Record, new_classifier, read_record, read_seen, save
+from model.checkpoints.record import RECORD, SEEN, Record, read_record, read_seen
+from model.checkpoints.trained import new_classifier, save
 from model.engines.litert import LiteRTEngine
 from model.errors import DataError
 from model.tokens import load_tokenizer
-from model.training.bert import BertClassifier, Pooling
+from model.training.bert import BertClassifier
 from model.training.build import ServingModule, convert
-from model.training.calibrate import Calibration, best_threshold, platt, sigmoid
+from model.training.calibrate import Calibration, best_threshold, platt
 from model.training.evaluate import Report, evaluate
 from model.training.finetune import Progress, Recipe, fine_tune
-from model.training.rows import Row, draw, file_digest, label_matrix, mix_weights, read_rows, split_held_out
-
-Floats = np.ndarray[Any, np.dtype[np.float32]]
+from model.training.rows import Columns, Row, digests, read_rows
+from model.training.sampling import draw, label_matrix, mix_weights, shares, split_held_out
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ class Plan:
     data: tuple[Path, ...]
     out: Path
     examples: int
+    columns: Columns = field(default_factory=Columns)
     mix: Mapping[str, float] = field(default_factory=dict)
     mix_floor: float = 0.015
     repeats: int = 2
@@ -68,9 +70,9 @@ def train(
     unseen rows, weighted to the mix.
     """
     base = Checkpoint(plan.checkpoint)
-    rows = _read(plan.data)
+    rows = _read(plan.data, plan.columns)
     labels = sorted({label for row in rows for label in row.labels})
-    mix = plan.mix or _shares(rows)
+    mix = plan.mix or shares(rows)
     training, _ = split_held_out(rows, plan.held_out, plan.held_out_floor)
     drawn = draw(training, plan.examples, mix, plan.mix_floor, plan.repeats, recipe.seed)
     seen = read_seen(plan.checkpoint) | {row.id for row in drawn}
@@ -91,10 +93,10 @@ def train(
     return report
 
 
-def _read(files: Iterable[Path]) -> list[Row]:
-    rows = [row for path in files for row in read_rows(path)]
+def _read(files: Iterable[Path], columns: Columns) -> list[Row]:
+    rows = [row for path in files for row in read_rows(path, columns)]
     if not rows:
-        raise DataError("the data files hold no rows")
+        raise DataError("the data files hold no rows with labels")
     return rows
 
 
@@ -116,11 +118,6 @@ def _unseen(rows: Sequence[Row], seen: Set[str], plan: Plan, mix: Mapping[str, f
     return unseen
 
 
-def _shares(rows: Sequence[Row]) -> dict[str, float]:
-    names, counts = np.unique([row.primary for row in rows], return_counts=True)
-    return dict(zip(names.tolist(), (counts / len(rows)).tolist(), strict=True))
-
-
 def _logits(
     model: BertClassifier,
     tokenizer: Tokenizer,
@@ -130,10 +127,9 @@ def _logits(
     on_row: Callable[[int, int], None],
 ) -> Floats:
     """Logits [rows, labels] of the int8 graph: what is calibrated is what is served."""
-    identity = Calibration((1.0,) * len(labels), (0.0,) * len(labels))
     with tempfile.TemporaryDirectory() as folder:
         graph = Path(folder) / "logits.tflite"
-        graph.write_bytes(convert(ServingModule(model, identity, "none"), "int8"))
+        graph.write_bytes(convert(ServingModule(model, Calibration.identity(len(labels)), "none"), "int8"))
         engine = LiteRTEngine(graph, len(labels), threads)
         logits = np.zeros((len(rows), len(labels)), np.float32)
         for i, row in enumerate(rows):
@@ -152,7 +148,6 @@ def _record(
     report: Report,
     drawn: int,
 ) -> Record:
-    measured = {k: round(getattr(report, k), 4) for k in ("micro_f1", "macro_f1", "top1", "ece")}
     before = read_record(base.path) if (base.path / RECORD).is_file() else None
     return Record(
         labels=tuple(labels),
@@ -167,10 +162,10 @@ def _record(
             "examples": drawn,
             "mix": dict(plan.mix),
             "recipe": asdict(recipe),
-            "data": {path.name: file_digest(path) for path in plan.data},
+            "data": digests(plan.data),
             **({"after": {"digest": base.digest(), **before.training}} if before else {}),
         },
-        scores={"held_out": {"rows": report.rows, **measured}},
+        scores={"held_out": report.summary()},
         licence=plan.licence,
         created=datetime.now(UTC).date().isoformat(),
     )

@@ -10,9 +10,10 @@ import click
 from flask.cli import AppGroup, ScriptInfo
 
 from config import SettingsError
-from model.errors import ModelError
+from model.errors import ModelError, ModelUnavailable
 from service.bootstrap import Services
 from service.errors import ServiceError
+from service.predicting.listings import remedy
 from storage.errors import StorageError
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ def one_line_errors() -> Iterator[None]:
     """Turns what may go wrong in operation into click's `Error: …` on standard error and exit status 1."""
     try:
         yield
+    except ModelUnavailable as exc:
+        raise click.ClickException(f"{exc}; {remedy(exc.name, exc.state, exc.need)}") from exc
     except (ModelError, ServiceError, SettingsError, StorageError, OSError) as exc:
         raise click.ClickException(str(exc)) from exc
 

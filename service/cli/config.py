@@ -7,6 +7,7 @@ import click
 
 from service.bootstrap import Services
 from service.cli.common import CommandGroup, json_option, print_json, print_table, services
+from service.predicting.listings import remedy
 from storage.errors import StorageError
 
 
@@ -47,5 +48,5 @@ def _faults(opened: Services) -> list[str]:
     if name not in opened.registry.names():
         faults.append(f"ABSTRACTS_DEFAULT_MODEL={name!r}: there are {', '.join(opened.registry.names())}")
     elif (listing := opened.registry.get(name)).state != "ready":
-        faults.append(f"the model {name} is not ready: {listing.reason}; {listing.remedy}")
+        faults.append(f"the model {name} is not ready: {listing.reason}; {remedy(name, listing.state)}")
     return faults

@@ -8,7 +8,7 @@ from typing import Any
 
 from model.artifact import Artifact
 from model.classifier import Classifier
-from model.errors import NotInstalled, UnknownModel
+from model.errors import ModelUnavailable, UnknownModel
 from model.registry import Listing, Registry
 from model.text import NORMALISER_VERSION
 
@@ -56,17 +56,17 @@ class Models:
         return self._registry.default
 
     def get(self, name: str) -> ServedModel:
-        """The model, not necessarily loaded. Raises UnknownModel, or NotInstalled, Untrained or Damaged."""
+        """The model, not necessarily loaded. Raises UnknownModel or ModelUnavailable."""
         served = self._served.get(name)
         return served if served is not None else self._open(name)
 
     def get_default(self) -> ServedModel:
-        """The model that answers where none is named. Raises NotInstalled, Untrained or Damaged."""
+        """The model that answers where none is named. Raises ModelUnavailable."""
         try:
             return self.get(self._registry.default)
         except UnknownModel as error:
-            remedy = "install it, or name another in ABSTRACTS_DEFAULT_MODEL"
-            raise NotInstalled(self._registry.default, "it is the default and is not installed", remedy) from error
+            reason = "it is the default and is not installed"
+            raise ModelUnavailable(self._registry.default, "not installed", reason) from error
 
     def _open(self, name: str) -> ServedModel:
         artifact = self._registry.get(name).require()

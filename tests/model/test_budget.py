@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from model.budget import MemoryBudget
-from model.errors import Overloaded, TooLarge
+from model.errors import ModelUnavailable, Overloaded
 
 WAIT = 10.0
 
@@ -80,7 +80,7 @@ def test_it_does_not_wait_for_ever() -> None:
 def test_what_never_fits_is_refused_with_the_number_that_would() -> None:
     budget = MemoryBudget(4 << 20)
     (small,) = admitted(budget, 1)
-    with pytest.raises(TooLarge, match="ABSTRACTS_MODEL_MEMORY_LIMIT to 6"):
+    with pytest.raises(ModelUnavailable, match="needs about 6 MiB"):
         budget.admit(Model(), "large", (5 << 20) + 1, WAIT)
     assert small.loaded
 

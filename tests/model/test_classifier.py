@@ -12,7 +12,7 @@ from tokenizers import Tokenizer
 from model.artifact import Artifact, sha256_of, write_manifest
 from model.classifier import Classifier
 from model.engines.base import Engine
-from model.errors import EngineError, Overloaded, Replaced
+from model.errors import EngineError, ModelUnavailable, Overloaded
 from tests.model.test_artifact import write_artifact
 
 WAIT = 10.0
@@ -125,10 +125,10 @@ def test_an_unreadable_tokenizer_is_an_engine_error(tmp_path: Path) -> None:
 def test_files_that_were_replaced_since_are_not_loaded(make: Callable[..., Classifier], artifact: Artifact) -> None:
     classifier = make()
     (artifact.path / "model.tflite").write_bytes(b"another graph")
-    with pytest.raises(Replaced, match="model reload"):
+    with pytest.raises(ModelUnavailable, match="have been replaced"):
         classifier.classify("stars")
     (artifact.path / "model.tflite").unlink()
-    with pytest.raises(Replaced, match="model reload"):
+    with pytest.raises(ModelUnavailable, match="have been replaced"):
         classifier.classify("stars")
     assert not classifier.loaded
 
@@ -139,7 +139,7 @@ def test_files_that_are_replaced_while_they_load_are_given_up(artifact: Artifact
         return engine
 
     classifier = Classifier(artifact, threads=1, queue_size=1, queue_deadline=WAIT, make_engine=replace_while_loading)
-    with pytest.raises(Replaced):
+    with pytest.raises(ModelUnavailable):
         classifier.classify("stars")
     assert engine.closed
     assert not classifier.loaded

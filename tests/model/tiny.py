@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from model.artifact import Activation
 from model.checkpoints.checkpoint import Checkpoint
-from model.checkpoints.trained import Record, new_classifier, save
+from model.checkpoints.record import Record
+from model.checkpoints.trained import new_classifier, save
 from model.tokens import load_tokenizer
 from model.training.calibrate import Calibration
 from model.training.export import export_saved_model
@@ -18,7 +20,7 @@ from tests.model.conftest import HIDDEN, random_tensors, write_checkpoint
 LABELS = ("astro-ph", "math", "q-bio")
 
 
-def write_trained(folder: Path, activation: str = "sigmoid", head: float = 1.0) -> Path:
+def write_trained(folder: Path, activation: Activation = "sigmoid", head: float = 1.0) -> Path:
     """The trained checkpoint; its head is random times `head`."""
     base = Checkpoint(write_checkpoint(folder.parent / f"{folder.name}-base", random_tensors()))
     model = new_classifier(base, "mean", len(LABELS), tf.float32)

@@ -11,14 +11,13 @@ from typing import Any, Final
 
 import numpy as np
 
+from model.arrays import Floats
 from model.errors import CheckpointError
 
 _WEIGHTS: Final = "model.weights.h5"
 _TRAINING_STATE: Final = frozenset({"optimizer", "metrics", "compile_metrics"})
 MAX_BYTES: Final = 2 << 30
 """Of the weights file unpacked: a BERT-large with its optimiser's slots fits."""
-
-Floats = np.ndarray[Any, np.dtype[np.float32]]
 
 
 def read_keras_head(path: Path, hidden: int) -> tuple[Floats, Floats]:

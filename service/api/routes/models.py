@@ -3,9 +3,9 @@
 from typing import Any
 
 from model.errors import UnknownModel
-from model.registry import Listing
 from service.api.blueprint import Blueprint
 from service.api.schemas import ModelResponse, ModelsResponse
+from service.predicting.listings import describe
 from service.predicting.models import Models
 
 
@@ -25,25 +25,3 @@ def blueprint(models: Models) -> Blueprint:
         return describe(models.listing(model), models.default)
 
     return routes
-
-
-def describe(listing: Listing, default: str) -> dict[str, Any]:
-    """A listing as ModelResponse has it; what does not apply is absent."""
-    description: dict[str, Any] = {"name": listing.name, "default": listing.name == default, "state": listing.state}
-    if listing.state != "ready":
-        description |= {"reason": listing.reason, "remedy": listing.remedy}
-    if listing.artifact is not None:
-        manifest = listing.artifact.manifest
-        description |= {
-            "digest": listing.artifact.digest,
-            "labels": list(manifest.labels),
-            "activation": manifest.activation,
-            "threshold": manifest.threshold,
-            "max_tokens": manifest.max_tokens,
-            "architecture": manifest.architecture,
-            "checkpoint": manifest.checkpoint,
-            "scores": manifest.scores,
-            "licence": manifest.licence,
-            "created": manifest.created,
-        }
-    return description

@@ -1,35 +1,41 @@
 """`model`: which models there are, and how one is trained, measured and built."""
 
-from importlib import import_module
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from model.registry import Listing
 from service.cli import LazyCommand
 from service.cli.common import CommandGroup, json_option, print_json, print_table, services
+from service.predicting.listings import describe, remedy
+
+COMMANDS: Final = (
+    LazyCommand(
+        "build", "service.cli.model.install:build", "Build a trained checkpoint into an artifact that can be served."
+    ),
+    LazyCommand(
+        "default", "service.cli.model.install:default", "Make NAME the model that answers where none is named."
+    ),
+    LazyCommand("evaluate", "service.cli.model.evaluate:evaluate", "Measure a model on labelled abstracts."),
+    LazyCommand(
+        "export",
+        "service.cli.model.install:export",
+        "Write a trained checkpoint as a SavedModel for TensorFlow Serving.",
+    ),
+    LazyCommand("import", "service.cli.model.pull:import_checkpoint", "Take in a checkpoint from a folder."),
+    LazyCommand("pull", "service.cli.model.pull:pull", "Get a checkpoint from the model hub."),
+    LazyCommand("reload", "service.cli.model.install:reload", "Have the running server read its models again."),
+    LazyCommand(
+        "remove", "service.cli.model.install:remove", "Remove the model, or else the checkpoint, of that name."
+    ),
+    LazyCommand("train", "service.cli.model.train:train", "Fine-tune a BERT checkpoint on labelled abstracts."),
+    LazyCommand("verify", "service.cli.model.verify:verify", "Check that MODEL is whole and gives finite scores."),
+)
 
 
-@click.group(cls=CommandGroup)
+@click.group(cls=CommandGroup, commands=COMMANDS)
 def model() -> None:
     """Inspect, train, measure and build models."""
-
-
-for name, (module, about) in {
-    "build": ("train", "Build a trained checkpoint into an artifact that can be served."),
-    "default": ("install", "Make NAME the model that answers where none is named."),
-    "evaluate": ("evaluate", "Measure a model on labelled abstracts."),
-    "export": ("install", "Write a trained checkpoint as a SavedModel for TensorFlow Serving."),
-    "pull": ("pull", "Get a checkpoint from the model hub."),
-    "reload": ("install", "Have the running server read its models again."),
-    "remove": ("install", "Remove the model, or else the checkpoint, of that name."),
-    "train": ("train", "Fine-tune a BERT checkpoint on labelled abstracts."),
-    "verify": ("verify", "Check that MODEL is whole and gives finite scores."),
-}.items():
-    model.add_command(LazyCommand(name, f"service.cli.model.{module}:{name}", about))
-model.add_command(
-    LazyCommand("import", "service.cli.model.pull:import_checkpoint", "Take in a checkpoint from a folder.")
-)
 
 
 @model.command("list")
@@ -59,16 +65,15 @@ def info(name: str, as_json: bool) -> None:
 
 def _row(listing: Listing, default: str) -> tuple[object, ...]:
     name = f"{listing.name} (default)" if listing.name == default else listing.name
+    todo = None if listing.state == "ready" else remedy(listing.name, listing.state)
     if listing.artifact is None:
-        return (name, listing.state, None, None, listing.remedy)
-    labels = len(listing.artifact.manifest.labels)
-    return (name, listing.state, labels, listing.artifact.digest[:19], listing.remedy or None)
+        return (name, listing.state, None, None, todo)
+    return (name, listing.state, len(listing.artifact.manifest.labels), listing.artifact.digest[:19], todo)
 
 
 def _describe(listing: Listing, default: str) -> dict[str, Any]:
     """What GET /api/models/NAME says, and besides what only the operator should know."""
-    describe = import_module("service.api.routes.models").describe
-    description: dict[str, Any] = describe(listing, default)
+    description = describe(listing, default)
     if listing.artifact is not None:
         manifest = listing.artifact.manifest
         description |= {

@@ -3,28 +3,21 @@
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Final
 
 import click
 
 from model.artifact import Artifact
 from model.training.evaluate import Report
 from service.bootstrap import Services
-from service.cli.common import Command, json_option, print_json, print_table, services
-from service.cli.model.scoring import score
-
-FOLDER: Final = click.Path(exists=True, file_okay=False, path_type=Path)
+from service.cli.common import Command, json_option, print_json, services
+from service.cli.model.scoring import print_report, score
+from service.cli.model.source import FILE, FOLDER
 
 
 @click.command(cls=Command)
-@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("files", nargs=-1, required=True, type=FILE)
 @click.option("--model", "name", help="Model to measure; without, the default one.")
-@click.option(
-    "--artifact",
-    "folder",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Artifact folder instead.",
-)
+@click.option("--artifact", "folder", type=FOLDER, help="Artifact folder instead.")
 @click.option(
     "--weight-field", metavar="NAME", help="Field with the weight of a row in every metric; without, each is 1."
 )
@@ -40,7 +33,7 @@ def evaluate(
     limit: int | None,
     as_json: bool,
 ) -> None:
-    """Measure a model on labelled abstracts: JSONL files (also .gz or .xz) with `abstract` and `labels`.
+    """Measure a model on labelled abstracts: JSONL or CSV (also .gz or .xz) with `abstract` and `labels`.
 
     A single-label model is measured on `primary` (without it: the first label) alone.
 
@@ -58,7 +51,8 @@ def evaluate(
         print_json([{"file": path.name, **about, **report.as_dict()} for path, report in reports.items()])
         return
     for path, report in reports.items():
-        _print(path, artifact, report)
+        title = f"\n{path.name}: {artifact.name} {artifact.digest[:19]} at threshold {report.threshold:g}\n"
+        print_report(report, title, sweep=True)
 
 
 def _measure(
@@ -68,9 +62,10 @@ def _measure(
 
     from model.errors import DataError
     from model.training.evaluate import evaluate as measure
-    from model.training.rows import label_matrix, read_rows
+    from model.training.rows import Columns, read_rows
+    from model.training.sampling import label_matrix
 
-    rows = list(islice(read_rows(path, weight_field), limit))
+    rows = list(islice(read_rows(path, Columns(weight=weight_field)), limit))
     if not rows:
         raise DataError(f"{path}: there are no rows in it")
     if artifact.manifest.activation == "softmax":
@@ -80,15 +75,3 @@ def _measure(
     scores = score(opened, artifact, [row.text for row in rows], path.name)
     weights = np.array([row.weight for row in rows], np.float32)
     return measure(scores, truth, weights, labels, threshold)
-
-
-def _print(path: Path, artifact: Artifact, report: Report) -> None:
-    summary = (report.rows, report.micro_f1, report.macro_f1, report.top1, report.ece)
-    about = f"\n{path.name}: {artifact.name} {artifact.digest[:19]} at threshold {report.threshold:g}\n"
-    print_table(("ROWS", "MICRO-F1", "MACRO-F1", "TOP-1", "ECE"), [summary], title=about)
-    click.echo()
-    labels = [(item.label, item.precision, item.recall, item.f1, f"{item.support:.1f}") for item in report.labels]
-    print_table(("LABEL", "PRECISION", "RECALL", "F1", "SUPPORT"), labels)
-    click.echo()
-    sweep = [(f"{point.threshold:.2f}", point.micro_f1, point.macro_f1) for point in report.sweep]
-    print_table(("THRESHOLD", "MICRO-F1", "MACRO-F1"), sweep)

@@ -1,9 +1,9 @@
-"""`model remove`, `default`, `reload` and `export`: what is installed, which answers, and where else it can run."""
+"""`model build`, `export`, `remove`, `default` and `reload`: what is installed, which answers, where else it runs."""
 
 import os
 import shutil
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import click
 from dotenv import set_key
@@ -11,11 +11,28 @@ from dotenv import set_key
 from model.artifact import MANIFEST
 from service.bootstrap import Services
 from service.cli.common import Command, services
-from service.cli.model.source import Source, checkpoints, model_dir
-from service.cli.model.train import OUT, needs_tensorflow
+from service.cli.model.source import OUT, Source, checkpoints, model_dir, needs_tensorflow
 from service.front.running import reload_server
 
 VARIABLE: Final = "ABSTRACTS_DEFAULT_MODEL"
+
+
+@click.command(cls=Command)
+@click.argument("folder", type=Source())
+@click.option("--out", type=OUT, metavar="DIR", help="Artifact folder; its name becomes the model's.")
+@click.option("--name", metavar="NAME", help="Install it under this name in ABSTRACTS_MODEL_DIR instead.")
+@click.option("--precision", type=click.Choice(["int8", "float32"]), default="int8", show_default=True)
+def build(folder: Path, out: Path | None, name: str | None, precision: Literal["int8", "float32"]) -> None:
+    """Build a trained checkpoint into an artifact that can be served, once it lies in ABSTRACTS_MODEL_DIR."""
+    if (out is None) == (name is None):
+        raise click.UsageError("give --out or --name")
+    with needs_tensorflow():
+        from model.checkpoints.trained import build_artifact
+    with services() as opened:
+        target = out or model_dir(opened) / str(name)
+    artifact = build_artifact(folder, target, precision)
+    size = sum(file.stat().st_size for file in target.iterdir())
+    click.echo(f"{artifact.name}: {artifact.digest}, {size / 1e6:.1f} MB in {target}", err=True)
 
 
 @click.command(cls=Command)

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from model.artifact import Activation
 from model.checkpoints.hub import KNOWN, TOKENIZERS, WEIGHTS
 from model.checkpoints.hub import pull as fetch
 from service.cli.common import Command, progress_bar, services
-from service.cli.model.source import checkpoints
-from service.cli.model.train import FILE, FOLDER, needs_tensorflow
+from service.cli.model.source import FILE, FOLDER, checkpoints, needs_tensorflow
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -59,14 +59,16 @@ def pull(name: str, revision: str | None, source: Path | None) -> None:
 @click.option("--head", type=FILE, metavar="FILE.keras", help="A Keras model file whose dense layer becomes the head.")
 @click.option("--labels", metavar="A,B,…", help="Names of its outputs; without, those of config.json's id2label.")
 @click.option("--activation", type=click.Choice(["sigmoid", "softmax"]), help="Where config.json does not say.")
-def import_checkpoint(folder: Path, name: str, head: Path | None, labels: str | None, activation: str | None) -> None:
+def import_checkpoint(
+    folder: Path, name: str, head: Path | None, labels: str | None, activation: Activation | None
+) -> None:
     """Take in a checkpoint from a folder: safetensors, pytorch_model.bin or a TensorFlow checkpoint.
 
     One that was fine-tuned (BertForSequenceClassification) keeps its head, and can be built at once.
     """
     with needs_tensorflow():
         from model.checkpoints.imported import adopt_head, adopt_keras_head, check
-        from model.checkpoints.trained import RECORD
+        from model.checkpoints.record import RECORD
     with services() as opened:
         target = _free(checkpoints(opened) / name)
         _copy(folder, target)

@@ -1,17 +1,32 @@
-"""Runs a model over many texts for the commands that measure one."""
+"""What the commands that measure a model share: its scores of many texts, and the report."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
+
+import click
 
 from model.artifact import Artifact
 from service.bootstrap import Services
-from service.cli.common import progress_bar
+from service.cli.common import print_table, progress_bar
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from model.classifier import Classifier
+    from model.training.evaluate import Report
+
+
+def print_report(report: "Report", title: str | None = None, sweep: bool = False) -> None:
+    """Tables of the figures, label by label, and with `sweep` at other thresholds."""
+    summary = (report.rows, report.threshold, report.micro_f1, report.macro_f1, report.top1, report.ece)
+    print_table(("ROWS", "THRESHOLD", "MICRO-F1", "MACRO-F1", "TOP-1", "ECE"), [summary], title=title)
+    click.echo()
+    labels = [(item.label, item.precision, item.recall, item.f1, f"{item.support:.1f}") for item in report.labels]
+    print_table(("LABEL", "PRECISION", "RECALL", "F1", "SUPPORT"), labels)
+    if sweep:
+        click.echo()
+        points = [(f"{point.threshold:.2f}", point.micro_f1, point.macro_f1) for point in report.sweep]
+        print_table(("THRESHOLD", "MICRO-F1", "MACRO-F1"), points)
 
 
 def score(opened: Services, artifact: Artifact, texts: Sequence[str], what: str) -> "NDArray[np.float32]":
@@ -22,16 +37,8 @@ def score(opened: Services, artifact: Artifact, texts: Sequence[str], what: str)
     classifier = opened.make_classifier(artifact)
     try:
         with progress_bar() as progress:
-            task = progress.add_task(what, total=len(texts))
-            _fill(scores, classifier, texts, lambda: progress.advance(task))
+            for i, text in enumerate(progress.track(texts, description=what)):
+                scores[i] = classifier.classify(text).scores
     finally:
         classifier.close()
     return scores
-
-
-def _fill(
-    scores: "NDArray[np.float32]", classifier: "Classifier", texts: Sequence[str], tick: Callable[[], None]
-) -> None:
-    for i, text in enumerate(texts):
-        scores[i] = classifier.classify(text).scores
-        tick()

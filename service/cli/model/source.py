@@ -1,5 +1,8 @@
-"""What `--from` takes: a folder, or the name of a checkpoint or model that is installed."""
+"""What the commands of `model` take: folders, files, checkpoints and models by name, and TensorFlow."""
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -8,12 +11,28 @@ from flask.cli import ScriptInfo
 
 from service.bootstrap import Services
 
-CHECKPOINTS: Final = "checkpoints"
+FOLDER: Final = click.Path(exists=True, file_okay=False, path_type=Path)
+FILE: Final = click.Path(exists=True, dir_okay=False, path_type=Path)
+OUT: Final = click.Path(file_okay=False, path_type=Path)
+EXTRA: Final = ("tensorflow", "keras", "safetensors", "transformers")
+INSTALL: Final = ".venv/bin/pip install --require-hashes -r requirements/train.txt"
+
+
+@contextmanager
+def needs_tensorflow() -> Iterator[None]:
+    """Says how to install the `train` extra where it is missing."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    try:
+        yield
+    except ImportError as exc:
+        if (exc.name or "").partition(".")[0] not in EXTRA:
+            raise
+        raise click.ClickException(f"this needs {exc.name}, which serving does not: {INSTALL}") from exc
 
 
 def checkpoints(opened: Services) -> Path:
     """The folder with a folder for each checkpoint pulled or imported."""
-    return opened.settings.data_dir / CHECKPOINTS
+    return opened.settings.data_dir / "checkpoints"
 
 
 def model_dir(opened: Services) -> Path:

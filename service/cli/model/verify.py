@@ -14,7 +14,7 @@ from model.text import normalise
 from service.bootstrap import Services
 from service.cli.common import Command, json_option, print_json, print_table, services
 from service.cli.model.scoring import score
-from service.cli.model.train import needs_tensorflow
+from service.cli.model.source import FILE, FOLDER, needs_tensorflow
 
 if TYPE_CHECKING:
     import numpy as np
@@ -35,16 +35,11 @@ SAMPLES: Final = (
 @click.argument("model", required=False)
 @click.option(
     "--against",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    type=FOLDER,
     metavar="DIR",
     help="Another artifact of the same labels, or the trained checkpoint, which is built as float32 to compare with.",
 )
-@click.option(
-    "--sample",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="JSONL of labelled abstracts to run instead of the built-in texts.",
-)
+@click.option("--sample", type=FILE, metavar="FILE", help="Labelled abstracts to run instead of the built-in texts.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N rows of FILE.")
 @json_option
 def verify(model: str | None, against: Path | None, sample: Path | None, limit: int | None, as_json: bool) -> None:

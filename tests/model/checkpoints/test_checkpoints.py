@@ -152,7 +152,7 @@ def test_without_a_problem_type_the_activation_has_to_be_said(shared: Path, tmp_
         shutil.copyfile(shared / "golden" / "bert-parity" / name, tmp_path / name)
     config = json.loads((tmp_path / "config.json").read_text()) | {"problem_type": "regression"}
     (tmp_path / "config.json").write_text(json.dumps(config))
-    with pytest.raises(CheckpointError, match=r"'regression'.*--activation"):
+    with pytest.raises(CheckpointError, match=r"'regression'.*sigmoid or softmax"):
         adopt_head(tmp_path, None)
     assert adopt_head(tmp_path, "softmax").activation == "softmax"
 

@@ -19,9 +19,8 @@ def write_graph(folder: Path, head: float = 1.0) -> Path:
     """A float32 graph of the tiny BERT whose head is random, or constant NaN."""
     model = new_classifier(Checkpoint(write_checkpoint(folder, random_tensors())), "mean", LABELS, tf.float32)
     model.head.kernel.assign(head * np.random.default_rng(1).normal(size=(16, LABELS)))
-    identity = Calibration((1.0,) * LABELS, (0.0,) * LABELS)
     graph = folder / "model.tflite"
-    graph.write_bytes(convert(ServingModule(model, identity, "sigmoid"), "float32"))
+    graph.write_bytes(convert(ServingModule(model, Calibration.identity(LABELS), "sigmoid"), "float32"))
     return graph
 
 

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from bench.savedmodel import SavedModelEngine
 from model.checkpoints.trained import build_artifact
 from model.engines.base import Engine
 from model.engines.litert import LiteRTEngine
-from model.engines.savedmodel import SavedModelEngine
 from model.engines.tfserving import TFServingEngine, is_available
 from model.errors import CheckpointError, EngineError
 from model.training.export import export_saved_model

@@ -13,7 +13,7 @@ from model.artifact import Artifact, sha256_of, write_manifest
 from model.budget import MemoryBudget
 from model.classifier import Classifier
 from model.engines.base import Engine
-from model.errors import EngineError, TooLarge
+from model.errors import EngineError, ModelUnavailable
 from tests.model.test_artifact import write_artifact
 
 MIB = 1 << 20
@@ -103,6 +103,6 @@ def test_a_model_that_fails_to_load_takes_no_room(artifacts: list[Artifact]) -> 
 
 def test_a_model_beyond_the_limit_is_refused(artifacts: list[Artifact]) -> None:
     (classifier,) = _classifiers(artifacts[:1], MemoryBudget(8 * MIB))
-    with pytest.raises(TooLarge, match="ABSTRACTS_MODEL_MEMORY_LIMIT to 17"):
+    with pytest.raises(ModelUnavailable, match="needs about 17 MiB"):
         classifier.classify("stars")
     assert Counted.most == 0

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from model.training.calibrate import best_threshold, platt, sigmoid
+from model.arrays import sigmoid
+from model.training.calibrate import best_threshold, platt
 from model.training.evaluate import expected_calibration_error
 
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from model.artifact import Artifact
-from model.checkpoints.trained import build_artifact, read_record
+from model.checkpoints.record import read_record
+from model.checkpoints.trained import build_artifact
 from model.classifier import Classifier
 from model.errors import ArtifactError, DataError
 from model.registry import Registry

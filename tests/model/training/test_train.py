@@ -10,13 +10,13 @@ import pytest
 from safetensors.numpy import load_file
 
 from model.checkpoints.checkpoint import Checkpoint
-from model.checkpoints.trained import build_artifact, read_record, read_seen
+from model.checkpoints.record import read_record, read_seen
+from model.checkpoints.trained import build_artifact
 from model.classifier import Classifier
 from model.errors import CheckpointError, DataError, TrainingError
 from model.training.build import Precision
 from model.training.finetune import Progress, Recipe
-from model.training.mix import read_mix
-from model.training.rows import file_digest
+from model.training.rows import digests, read_mix
 from model.training.train import Plan, train
 
 TOPICS = {"astro-ph": ("stars", "galaxies"), "math": ("proof", "theorem"), "q-bio": ("cells",), "q-fin": ("market",)}
@@ -63,7 +63,7 @@ def test_learns_calibrates_builds_and_serves(plan: Plan, tmp_path: Path) -> None
 
     record = read_record(plan.out)
     assert record.labels == tuple(sorted(TOPICS))
-    assert record.training["data"] == {"train.jsonl": file_digest(plan.data[0])}
+    assert record.training["data"] == digests(plan.data)
     assert record.training["command"] == "train it"
     assert record.threshold == report.threshold
 
@@ -148,7 +148,7 @@ def test_data_without_rows_is_refused(plan: Plan) -> None:
 
 
 def test_an_untrained_folder_cannot_be_built(checkpoint: Path, tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match=r"classifier\.json.*train"):
+    with pytest.raises(CheckpointError, match=r"no classifier\.json"):
         build_artifact(checkpoint, tmp_path / "x", "int8")
 
 

@@ -10,7 +10,8 @@ import pytest
 from click.testing import CliRunner
 
 from service.cli.model import train as model_train
-from service.cli.model.train import needs_tensorflow, train
+from service.cli.model.source import needs_tensorflow
+from service.cli.model.train import train
 from tests.service.cli.conftest import Run, failed, parsed
 from tests.service.conftest import LABELS, write_artifact
 

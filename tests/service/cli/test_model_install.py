@@ -69,9 +69,10 @@ def test_reload_without_a_server_says_so(run: Run, opened: CommandServices) -> N
     ("options", "message"),
     [
         (("--head", "single"), "--head needs --frozen"),
-        (("--label-column", "cs"), "--label-column needs --frozen"),
+        (("--epochs", "3"), "--epochs needs --frozen"),
         (("--frozen", "--batch", "8"), "--batch is not for --frozen"),
         (("--frozen", "--tokens", "64"), "--tokens is not for --frozen"),
+        (("--frozen", "--calibrate-on", "x"), "--calibrate-on is not for --frozen"),
     ],
 )
 def test_train_refuses_options_that_it_would_ignore(

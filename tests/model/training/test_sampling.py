@@ -1,55 +1,17 @@
-import gzip
-import json
-import lzma
+"""Drawing, holding out and weighting rows."""
+
 from collections import Counter
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from model.errors import DataError
-from model.training.rows import Row, draw, label_matrix, mix_weights, read_rows, split_held_out
+from model.training.rows import Row
+from model.training.sampling import draw, label_matrix, mix_weights, split_held_out
 
 
 def _rows(**counts: int) -> list[Row]:
     return [Row(f"{p}-{i}", f"text {i}", p, (p,)) for p, n in counts.items() for i in range(n)]
-
-
-@pytest.mark.parametrize(("suffix", "opener"), [(".jsonl", open), (".gz", gzip.open), (".xz", lzma.open)])
-def test_reads_plain_and_compressed_files(tmp_path: Path, suffix: str, opener: object) -> None:
-    path = tmp_path / f"rows{suffix}"
-    line = json.dumps({"id": "1", "abstract": " An  abstract. ", "primary": "cs", "labels": ["math", "cs"], "w": 2})
-    with opener(path, "wt") as file:  # type: ignore[operator]
-        file.write(line + "\n\n")
-    assert list(read_rows(path, "w")) == [Row("1", "An abstract.", "cs", ("math", "cs"), 2.0)]
-
-
-@pytest.mark.parametrize(
-    ("line", "fault"),
-    [
-        ("{", "not an object"),
-        ("[]", "not an object"),
-        ('{"abstract": "x"}', "no field 'labels'"),
-        ('{"labels": ["cs"]}', "no field 'abstract'"),
-        ('{"abstract": "x", "labels": []}', "not an object"),
-        ('{"abstract": 5, "labels": ["cs"]}', "not an object"),
-        ('{"abstract": "x", "labels": [5]}', "`labels`"),
-        ('{"abstract": "x", "labels": ["cs"], "weight": 0}', "weight above 0"),
-    ],
-)
-def test_names_the_file_and_line_of_a_bad_row(tmp_path: Path, line: str, fault: str) -> None:
-    path = tmp_path / "bad.jsonl"
-    path.write_text('{"abstract": "fine", "labels": ["cs"], "weight": 1}\n' + line + "\n")
-    with pytest.raises(DataError, match=r"bad\.jsonl:2") as caught:
-        list(read_rows(path, "weight" if "weight" in line else None))
-    assert fault in str(caught.value)
-
-
-def test_a_truncated_archive_is_a_data_error(tmp_path: Path) -> None:
-    path = tmp_path / "rows.gz"
-    path.write_bytes(gzip.compress(b'{"abstract": "x", "labels": ["cs"]}\n' * 99)[:-9])
-    with pytest.raises(DataError, match=r"rows\.gz"):
-        list(read_rows(path))
 
 
 def test_label_matrix_refuses_a_label_that_the_model_lacks() -> None:

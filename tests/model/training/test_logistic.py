@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer
 
+from model.arrays import softmax
 from model.engines.base import FeatureEngine
-from model.engines.head import HeadEngine
+from model.engines.head import HeadEngine, LinearHead, load_head
 from model.errors import ArtifactError, EngineError, TrainingError
-from model.head import Head, load_head, save_head, softmax
 from model.training.calibrate import Calibration
-from model.training.features import cache_name, compute_features
+from model.training.encoders import cache_name, compute_features
 from model.training.logistic import HeadRecipe, Split, fit_head, temperature
 
 LABELS = 3
@@ -156,9 +156,9 @@ def test_the_cache_is_of_these_texts_and_this_encoder() -> None:
 
 def test_a_head_comes_back_as_it_was_and_scores(tmp_path: Path) -> None:
     random = np.random.default_rng(5)
-    head = Head(random.normal(size=(3, LABELS)).astype(np.float32), np.zeros(LABELS, np.float32))
-    calibrated = head.calibrated(Calibration((0.5,) * LABELS, (1.0, 0.0, 0.0)))
-    save_head(tmp_path / "head.npz", calibrated)
+    head = LinearHead(random.normal(size=(3, LABELS)).astype(np.float32), np.zeros(LABELS, np.float32))
+    calibrated = Calibration((0.5,) * LABELS, (1.0, 0.0, 0.0)).fold(head)
+    (tmp_path / "head.npz").write_bytes(calibrated.to_bytes())
     engine = HeadEngine(CountingEngine(), load_head(tmp_path / "head.npz", LABELS), "softmax")
     features = np.array([[4, 9, 2]], np.float32)
     expected = softmax(head.logits(features) * 0.5 + np.array([1, 0, 0], np.float32))[0]
@@ -167,12 +167,12 @@ def test_a_head_comes_back_as_it_was_and_scores(tmp_path: Path) -> None:
 
 def test_a_head_that_does_not_fit_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "head.npz"
-    save_head(path, Head(np.zeros((4, LABELS), np.float32), np.zeros(LABELS, np.float32)))
+    path.write_bytes(LinearHead(np.zeros((4, LABELS), np.float32), np.zeros(LABELS, np.float32)).to_bytes())
     with pytest.raises(EngineError, match="reads 4 features"):
         HeadEngine(CountingEngine(), load_head(path, LABELS), "sigmoid").scores([1, 2])
     with pytest.raises(ArtifactError, match="for 5 labels"):
         load_head(path, 5)
-    save_head(path, Head(np.full((4, LABELS), np.nan, np.float32), np.zeros(LABELS, np.float32)))
+    path.write_bytes(LinearHead(np.full((4, LABELS), np.nan, np.float32), np.zeros(LABELS, np.float32)).to_bytes())
     with pytest.raises(ArtifactError, match="NaN"):
         load_head(path, LABELS)
     np.savez(path, kernel=np.array([{}], object), bias=np.zeros(LABELS))
