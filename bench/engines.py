@@ -30,10 +30,10 @@ from rich.table import Table
 from bench.savedmodel import SavedModelEngine
 from model.checkpoints.checkpoint import Tensors
 from model.engines.base import Engine
+from model.engines.head import Calibration
 from model.engines.litert import LiteRTEngine
 from model.training.bert import BertClassifier, BertConfig, Dense, Encoder
 from model.training.build import ServingModule, convert
-from model.training.calibrate import Calibration
 from model.training.export import ExportModule
 
 LENGTHS = (32, 64, 128, 192, 256, 384, 512)

@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from model.checkpoints.checkpoint import Checkpoint
-from model.checkpoints.trained import new_classifier
+from model.training.bert import new_classifier
 
 BATCH, TOKENS, LABELS = 32, 128, 20
 WAYS = {

@@ -25,6 +25,7 @@ from service.errors import (
     ScopeMissing,
     WrongContentType,
 )
+from service.listings import remedy
 from service.pdf.errors import (
     NotAPdf,
     PdfBusy,
@@ -35,7 +36,6 @@ from service.pdf.errors import (
     PdfWithoutAbstract,
     PdfWithoutText,
 )
-from service.predicting.listings import remedy
 from storage.errors import Full, NameTaken, Unavailable
 
 log = logging.getLogger("abstracts.problems")

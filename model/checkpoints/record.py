@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from model.artifact import Activation, Pooling
+from model.engines.head import Calibration
 from model.errors import CheckpointError
-from model.training.calibrate import Calibration
 
 RECORD = "classifier.json"
 SEEN = "seen.txt"

@@ -36,6 +36,29 @@ class LinearHead:
         return data.getvalue()
 
 
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Per-label affine map of logits in front of the activation: `logits * scale + offset`."""
+
+    scale: tuple[float, ...]
+    offset: tuple[float, ...]
+
+    @classmethod
+    def identity(cls, labels: int) -> "Calibration":
+        """The map that changes nothing."""
+        return cls((1.0,) * labels, (0.0,) * labels)
+
+    def fold(self, head: LinearHead) -> LinearHead:
+        """The head whose logits are this one's, calibrated."""
+        scale, offset = (np.asarray(part, np.float32) for part in (self.scale, self.offset))
+        return LinearHead(head.kernel * scale, head.bias * scale + offset)
+
+    def apply(self, logits: Floats) -> Floats:
+        """[rows, labels] -> the same shape, still logits."""
+        scaled: Floats = logits * np.asarray(self.scale, np.float32) + np.asarray(self.offset, np.float32)
+        return scaled
+
+
 class HeadEngine(Engine):
     """Owns the encoder's engine, and closes it."""
 

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from model.arrays import Array
 from model.artifact import Pooling
-from model.checkpoints.checkpoint import Tensors
+from model.checkpoints.checkpoint import Checkpoint, Tensors
 from model.errors import CheckpointError
 
 
@@ -230,6 +230,38 @@ class BertClassifier(tf.Module):
         for i, layer in enumerate(encoder.layers):
             named |= layer.tensors(f"bert.encoder.layer.{i}.")
         return named | (_named_dense("bert.pooler.dense", self.pooler) if self.pooler else {})
+
+
+def new_classifier(checkpoint: Checkpoint, pooling: Pooling, labels: int, compute: tf.DType) -> BertClassifier:
+    """The checkpoint's encoder under a linear head of zeros (every score 0.5), to be trained."""
+    hidden = BertConfig.from_json(checkpoint.config).hidden_size
+    head = Dense(np.zeros((hidden, labels), np.float32), np.zeros(labels, np.float32), tf.float32, "head")
+    return _classifier(checkpoint, pooling, compute, head, labels)
+
+
+def trained_classifier(checkpoint: Checkpoint, pooling: Pooling, labels: int) -> BertClassifier:
+    """The checkpoint's encoder and its own `classifier` head of `labels` outputs, in float32."""
+    return _classifier(checkpoint, pooling, tf.float32, None, labels)
+
+
+def _classifier(
+    checkpoint: Checkpoint, pooling: Pooling, compute: tf.DType, head: Dense | None, labels: int
+) -> BertClassifier:
+    tensors = checkpoint.tensors()
+    prefix = tensors.prefix
+    config = BertConfig.from_json(checkpoint.config)
+    encoder = Encoder(config, tensors, prefix, compute)
+    hidden = config.hidden_size
+    pooler = None
+    if pooling == "pooler":
+        pooler = Dense(*tensors.linear(f"{prefix}pooler.dense", hidden, hidden), tf.float32, "pooler")
+    unused = [] if pooler else ["pooler."]
+    if head is None:
+        head = Dense(*tensors.linear("classifier", hidden, labels), tf.float32, "head")
+    else:
+        unused.append("classifier.")
+    tensors.finish(unused)
+    return BertClassifier(encoder, pooling, head, pooler)
 
 
 def _named_dense(prefix: str, dense: Dense) -> dict[str, Array]:

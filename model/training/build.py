@@ -1,12 +1,30 @@
-"""Model -> the graph that is served; needs the `train` extra (TensorFlow)."""
+"""From a model to what is kept of it: a trained checkpoint, the graph that is served, an artifact.
 
+A trained checkpoint is the folder that training leaves behind and that `build_artifact` turns into artifacts:
+
+    config.json, model.safetensors, tokenizer.json     as a Hugging Face checkpoint, `bert.` and `classifier.` tensors
+    seen.txt                                           ids of the rows that these weights were trained on
+    classifier.json                                    what is ours: labels, pooling, calibration, provenance, scores
+
+Needs the `train` extra (TensorFlow).
+"""
+
+import json
 import tempfile
+from dataclasses import asdict
+from pathlib import Path
 from typing import Literal
 
 import tensorflow as tf
+from safetensors.numpy import save_file
+from tokenizers import Tokenizer
 
-from model.training.bert import BertClassifier
-from model.training.calibrate import Calibration
+from model.artifact import TOKENIZER, WEIGHTS, Artifact, write_artifact
+from model.checkpoints.checkpoint import Checkpoint
+from model.checkpoints.record import Record, read_record, write_record
+from model.engines.head import Calibration
+from model.tokens import load_tokenizer
+from model.training.bert import BertClassifier, trained_classifier
 
 Precision = Literal["int8", "float32"]
 
@@ -42,3 +60,26 @@ def convert(module: ServingModule, precision: Precision) -> bytes:
 def convert_encoder(model: BertClassifier) -> bytes:
     """An int8 graph whose features are wanted, and whose scores mean nothing: the head is not trained yet."""
     return convert(ServingModule(model, Calibration.identity(int(model.head.bias.shape[0])), "none"), "int8")
+
+
+def save(model: BertClassifier, base: Checkpoint, tokenizer: Tokenizer, record: Record, out: Path) -> None:
+    """Write the folder; classifier.json comes last, so that a folder with one is whole."""
+    out.mkdir(parents=True, exist_ok=True)
+    config = dict(base.config) | {"architectures": ["BertForSequenceClassification"]}
+    save_file(model.tensors(), out / "model.safetensors")
+    (out / "config.json").write_text(json.dumps(config, indent=1) + "\n", "utf-8")
+    tokenizer.save(str(out / TOKENIZER), pretty=False)
+    write_record(record, out)
+
+
+def build_artifact(folder: Path, out: Path, precision: Precision) -> Artifact:
+    """Build the trained checkpoint in `folder` into the artifact folder `out`, whose name becomes the model's."""
+    record, checkpoint = read_record(folder), Checkpoint(folder)
+    model = trained_classifier(checkpoint, record.pooling, len(record.labels))
+    module = ServingModule(model, record.calibration, record.activation)
+    manifest = asdict(record) | {
+        "precision": precision,
+        "architecture": {"model_type": "bert", **asdict(model.encoder.config), "tensors": len(checkpoint.tensors())},
+    }
+    tokenizer = load_tokenizer(folder, record.max_tokens).to_str()
+    return write_artifact(out, {TOKENIZER: tokenizer.encode(), WEIGHTS: convert(module, precision)}, manifest)

@@ -1,40 +1,15 @@
 """Turns logits into calibrated probabilities and finds the threshold at which they become labels."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from model.arrays import Floats, sigmoid
-from model.engines.head import LinearHead
+from model.engines.head import Calibration
 from model.training.evaluate import micro_f1
 
 _RIDGE = 2.0  # pulls a label with few positives toward the identity; worth this many (weighted) examples
 _NEWTON_STEPS = 50
 _FLAT = 0.0005  # of micro-F1
 _THRESHOLDS = np.round(np.arange(0.20, 0.61, 0.01), 2)
-
-
-@dataclass(frozen=True, slots=True)
-class Calibration:
-    """Per-label affine map of logits in front of the activation: `logits * scale + offset`."""
-
-    scale: tuple[float, ...]
-    offset: tuple[float, ...]
-
-    @classmethod
-    def identity(cls, labels: int) -> "Calibration":
-        """The map that changes nothing."""
-        return cls((1.0,) * labels, (0.0,) * labels)
-
-    def fold(self, head: LinearHead) -> LinearHead:
-        """The head whose logits are this one's, calibrated."""
-        scale, offset = (np.asarray(part, np.float32) for part in (self.scale, self.offset))
-        return LinearHead(head.kernel * scale, head.bias * scale + offset)
-
-    def apply(self, logits: Floats) -> Floats:
-        """[rows, labels] -> the same shape, still logits."""
-        scaled: Floats = logits * np.asarray(self.scale, np.float32) + np.asarray(self.offset, np.float32)
-        return scaled
 
 
 def platt(logits: Floats, truth: Floats, weights: Floats) -> Calibration:

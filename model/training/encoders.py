@@ -103,7 +103,7 @@ class CheckpointEncoder(FrozenEncoder):
 
     def save(self, head: LinearHead, record: Record) -> None:
         """Write the trained checkpoint."""
-        from model.checkpoints.trained import save
+        from model.training.build import save
 
         model = self._model(len(record.labels))
         model.head.kernel.assign(head.kernel)
@@ -113,7 +113,7 @@ class CheckpointEncoder(FrozenEncoder):
     def _model(self, labels: int) -> Any:
         import tensorflow as tf
 
-        from model.checkpoints.trained import new_classifier
+        from model.training.bert import new_classifier
 
         return new_classifier(self._checkpoint, self.pooling, labels, tf.float32)
 

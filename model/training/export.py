@@ -9,12 +9,11 @@ import tensorflow as tf
 
 from model.checkpoints.checkpoint import Checkpoint
 from model.checkpoints.record import read_record
-from model.checkpoints.trained import trained_classifier
+from model.engines.head import Calibration
 from model.errors import CheckpointError
 from model.tokens import load_tokenizer
-from model.training.bert import BertClassifier
+from model.training.bert import BertClassifier, trained_classifier
 from model.training.build import ServingModule
-from model.training.calibrate import Calibration
 
 SIGNATURE: Final = "serving_default"
 WARMUP_TEXT: Final = "We measure the mass of the top quark in proton collisions at a centre-of-mass energy of 13 TeV."

@@ -14,8 +14,7 @@ from tokenizers import Tokenizer
 from model.errors import TrainingError
 from model.tokens import encode_all
 from model.training.bert import BertClassifier
-from model.training.rows import Row
-from model.training.sampling import label_matrix
+from model.training.rows import Row, label_matrix
 
 _SORTED_BATCHES = 64  # batches are cut from this many batches' rows at a time, sorted by length
 _SAVE_EVERY = 250  # steps

@@ -12,14 +12,23 @@ from pathlib import Path
 from model.arrays import ACTIVATIONS, Floats
 from model.artifact import MANIFEST, Pooling
 from model.checkpoints.record import Record
-from model.engines.head import LinearHead
+from model.engines.head import Calibration, LinearHead
 from model.errors import DataError
-from model.training.calibrate import Calibration, best_threshold, platt
+from model.training.calibrate import best_threshold, platt
 from model.training.encoders import ArtifactEncoder, CheckpointEncoder, FrozenEncoder, cache_name, compute_features
 from model.training.evaluate import Report, evaluate
 from model.training.logistic import ACTIVATION, HeadRecipe, Kind, Split, fit_head, temperature
-from model.training.rows import Columns, Row, digests, read_rows
-from model.training.sampling import draw, label_matrix, mix_weights, shares, split_held_out
+from model.training.rows import (
+    Columns,
+    Row,
+    digests,
+    draw,
+    label_matrix,
+    mix_weights,
+    read_rows,
+    shares,
+    split_held_out,
+)
 
 
 @dataclass(frozen=True, slots=True)

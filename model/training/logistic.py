@@ -7,9 +7,8 @@ from typing import Any, Final, Literal
 import numpy as np
 
 from model.arrays import ACTIVATIONS, Floats
-from model.engines.head import LinearHead
+from model.engines.head import Calibration, LinearHead
 from model.errors import TrainingError
-from model.training.calibrate import Calibration
 
 Kind = Literal["multi", "single"]
 ACTIVATION: Final[dict[Kind, Literal["sigmoid", "softmax"]]] = {"multi": "sigmoid", "single": "softmax"}

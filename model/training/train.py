@@ -18,17 +18,26 @@ from model.arrays import Floats, sigmoid
 from model.artifact import Pooling
 from model.checkpoints.checkpoint import Checkpoint
 from model.checkpoints.record import RECORD, SEEN, Record, read_record, read_seen
-from model.checkpoints.trained import new_classifier, save
+from model.engines.head import Calibration
 from model.engines.litert import LiteRTEngine
 from model.errors import DataError
 from model.tokens import load_tokenizer
-from model.training.bert import BertClassifier
-from model.training.build import ServingModule, convert
-from model.training.calibrate import Calibration, best_threshold, platt
+from model.training.bert import BertClassifier, new_classifier
+from model.training.build import ServingModule, convert, save
+from model.training.calibrate import best_threshold, platt
 from model.training.evaluate import Report, evaluate
 from model.training.finetune import Progress, Recipe, fine_tune
-from model.training.rows import Columns, Row, digests, read_rows
-from model.training.sampling import draw, label_matrix, mix_weights, shares, split_held_out
+from model.training.rows import (
+    Columns,
+    Row,
+    digests,
+    draw,
+    label_matrix,
+    mix_weights,
+    read_rows,
+    shares,
+    split_held_out,
+)
 
 
 @dataclass(frozen=True, slots=True)

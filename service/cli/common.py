@@ -13,7 +13,7 @@ from config import SettingsError
 from model.errors import ModelError, ModelUnavailable
 from service.bootstrap import Services
 from service.errors import ServiceError
-from service.predicting.listings import remedy
+from service.listings import remedy
 from storage.errors import StorageError
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import click
 
 from service.bootstrap import Services
 from service.cli.common import CommandGroup, json_option, print_json, print_table, services
-from service.predicting.listings import remedy
+from service.listings import remedy
 from storage.errors import StorageError
 
 

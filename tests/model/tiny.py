@@ -11,9 +11,10 @@ import tensorflow as tf
 from model.artifact import Activation
 from model.checkpoints.checkpoint import Checkpoint
 from model.checkpoints.record import Record
-from model.checkpoints.trained import new_classifier, save
+from model.engines.head import Calibration
 from model.tokens import load_tokenizer
-from model.training.calibrate import Calibration
+from model.training.bert import new_classifier
+from model.training.build import save
 from model.training.export import export_saved_model
 from tests.model.conftest import HIDDEN, random_tensors, write_checkpoint
 

@@ -5,7 +5,7 @@ from typing import Any
 from model.errors import UnknownModel
 from service.api.blueprint import Blueprint
 from service.api.schemas import ModelResponse, ModelsResponse
-from service.predicting.listings import describe
+from service.listings import describe
 from service.predicting.models import Models
 
 

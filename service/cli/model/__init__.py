@@ -7,7 +7,7 @@ import click
 from model.registry import Listing
 from service.cli import LazyCommand
 from service.cli.common import CommandGroup, json_option, print_json, print_table, services
-from service.predicting.listings import describe, remedy
+from service.listings import describe, remedy
 
 COMMANDS: Final = (
     LazyCommand(

@@ -62,8 +62,7 @@ def _measure(
 
     from model.errors import DataError
     from model.training.evaluate import evaluate as measure
-    from model.training.rows import Columns, read_rows
-    from model.training.sampling import label_matrix
+    from model.training.rows import Columns, label_matrix, read_rows
 
     rows = list(islice(read_rows(path, Columns(weight=weight_field)), limit))
     if not rows:

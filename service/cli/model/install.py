@@ -27,7 +27,7 @@ def build(folder: Path, out: Path | None, name: str | None, precision: Literal["
     if (out is None) == (name is None):
         raise click.UsageError("give --out or --name")
     with needs_tensorflow():
-        from model.checkpoints.trained import build_artifact
+        from model.training.build import build_artifact
     with services() as opened:
         target = out or model_dir(opened) / str(name)
     artifact = build_artifact(folder, target, precision)

@@ -16,7 +16,7 @@ from service.cli.model.source import FILE, FOLDER, checkpoints, needs_tensorflow
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
-    from model.checkpoints.imported import Checked
+    from model.training.adopt import Checked
 
 NEEDED: Final = (
     "config.json",
@@ -40,7 +40,7 @@ def pull(name: str, revision: str | None, source: Path | None) -> None:
     Only what is needed is fetched; an interrupted pull goes on where it stopped. Every tensor is accounted for.
     """
     with needs_tensorflow():
-        from model.checkpoints.imported import check
+        from model.training.adopt import check
     repository, pinned = KNOWN.get(name, (name, "main"))
     local = name.rpartition("/")[2]
     with services() as opened:
@@ -67,8 +67,8 @@ def import_checkpoint(
     One that was fine-tuned (BertForSequenceClassification) keeps its head, and can be built at once.
     """
     with needs_tensorflow():
-        from model.checkpoints.imported import adopt_head, adopt_keras_head, check
         from model.checkpoints.record import RECORD
+        from model.training.adopt import adopt_head, adopt_keras_head, check
     with services() as opened:
         target = _free(checkpoints(opened) / name)
         _copy(folder, target)
@@ -136,7 +136,7 @@ def _checked(check: "Callable[[Path], Checked]", target: Path) -> "Checked":
 
 def _own_labels(folder: Path) -> Sequence[str]:
     from model.checkpoints.checkpoint import Checkpoint
-    from model.checkpoints.imported import labels_of
+    from model.training.adopt import labels_of
 
     return labels_of(Checkpoint(folder).config)
 

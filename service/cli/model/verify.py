@@ -80,7 +80,7 @@ def _reference(folder: Path, name: str) -> Iterator[Artifact]:
         yield Artifact.open(folder)
         return
     with needs_tensorflow():
-        from model.checkpoints.trained import build_artifact
+        from model.training.build import build_artifact
     with tempfile.TemporaryDirectory() as temporary:
         yield build_artifact(folder, Path(temporary) / name, "float32")
 

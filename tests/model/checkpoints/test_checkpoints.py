@@ -15,11 +15,12 @@ import tensorflow as tf
 
 from model.checkpoints.checkpoint import Checkpoint
 from model.checkpoints.formats.keras_head import read_keras_head
-from model.checkpoints.imported import adopt_head, adopt_keras_head, check
-from model.checkpoints.trained import build_artifact, new_classifier, trained_classifier
 from model.engines.litert import LiteRTEngine
 from model.errors import CheckpointError
 from model.tokens import load_tokenizer
+from model.training.adopt import adopt_head, adopt_keras_head, check
+from model.training.bert import new_classifier, trained_classifier
+from model.training.build import build_artifact
 from tests.model.conftest import HIDDEN, LAYERS, random_tensors, write_checkpoint
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras, when it saves

@@ -5,12 +5,12 @@ import pytest
 import tensorflow as tf
 
 from model.checkpoints.checkpoint import Checkpoint
-from model.checkpoints.trained import new_classifier
 from model.engines.base import Engine
+from model.engines.head import Calibration
 from model.engines.litert import LiteRTEngine
 from model.errors import EngineError
+from model.training.bert import new_classifier
 from model.training.build import ServingModule, convert
-from model.training.calibrate import Calibration
 from tests.contracts.engine import IDS, LABELS, EngineContract
 from tests.model.conftest import random_tensors, write_checkpoint
 

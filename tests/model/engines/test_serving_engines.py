@@ -13,11 +13,11 @@ import pytest
 import tensorflow as tf
 
 from bench.savedmodel import SavedModelEngine
-from model.checkpoints.trained import build_artifact
 from model.engines.base import Engine
 from model.engines.litert import LiteRTEngine
 from model.engines.tfserving import TFServingEngine, is_available
 from model.errors import CheckpointError, EngineError
+from model.training.build import build_artifact
 from model.training.export import export_saved_model
 from tests.contracts.engine import IDS, LABELS, EngineContract
 from tests.contracts.engine_server import ServingServer

@@ -10,12 +10,12 @@ import tensorflow as tf
 
 from model.arrays import sigmoid
 from model.checkpoints.checkpoint import Checkpoint
-from model.checkpoints.trained import new_classifier, trained_classifier
+from model.engines.head import Calibration
 from model.engines.litert import LiteRTEngine
 from model.errors import CheckpointError
 from model.tokens import load_tokenizer
+from model.training.bert import new_classifier, trained_classifier
 from model.training.build import ServingModule, convert
-from model.training.calibrate import Calibration
 from tests.model.conftest import random_tensors, write_checkpoint
 
 TOLERANCE = 1e-4

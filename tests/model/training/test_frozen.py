@@ -8,10 +8,10 @@ import pytest
 
 from model.artifact import Artifact
 from model.checkpoints.record import read_record
-from model.checkpoints.trained import build_artifact
 from model.classifier import Classifier
 from model.errors import ArtifactError, DataError
 from model.registry import Registry
+from model.training.build import build_artifact
 from model.training.frozen import FrozenPlan, Listener, train_frozen
 from model.training.logistic import HeadRecipe
 from tests.model.tiny import write_trained

@@ -10,9 +10,8 @@ from tokenizers import Tokenizer
 
 from model.arrays import softmax
 from model.engines.base import FeatureEngine
-from model.engines.head import HeadEngine, LinearHead, load_head
+from model.engines.head import Calibration, HeadEngine, LinearHead, load_head
 from model.errors import ArtifactError, EngineError, TrainingError
-from model.training.calibrate import Calibration
 from model.training.encoders import cache_name, compute_features
 from model.training.logistic import HeadRecipe, Split, fit_head, temperature
 

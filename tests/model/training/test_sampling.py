@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from model.errors import DataError
-from model.training.rows import Row
-from model.training.sampling import draw, label_matrix, mix_weights, split_held_out
+from model.training.rows import Row, draw, label_matrix, mix_weights, split_held_out
 
 
 def _rows(**counts: int) -> list[Row]:

@@ -11,10 +11,9 @@ from safetensors.numpy import load_file
 
 from model.checkpoints.checkpoint import Checkpoint
 from model.checkpoints.record import read_record, read_seen
-from model.checkpoints.trained import build_artifact
 from model.classifier import Classifier
 from model.errors import CheckpointError, DataError, TrainingError
-from model.training.build import Precision
+from model.training.build import Precision, build_artifact
 from model.training.finetune import Progress, Recipe
 from model.training.rows import digests, read_mix
 from model.training.train import Plan, train

@@ -15,11 +15,11 @@ from model.artifact import Activation, Pooling
 from model.checkpoints.checkpoint import Checkpoint
 from model.checkpoints.formats.keras_head import read_keras_head
 from model.checkpoints.record import RECORD, Record, write_record
-from model.checkpoints.trained import new_classifier, save, trained_classifier
+from model.engines.head import Calibration
 from model.errors import CheckpointError
 from model.tokens import load_tokenizer
-from model.training.bert import BertConfig
-from model.training.calibrate import Calibration
+from model.training.bert import BertConfig, new_classifier, trained_classifier
+from model.training.build import save
 
 # What transformers' BertForSequenceClassification takes as its loss decides the activation.
 _ACTIVATIONS: Final[Mapping[str, Activation]] = {

@@ -2,7 +2,7 @@
 
 import pytest
 
-from service.predicting.listings import remedy
+from service.listings import remedy
 
 
 @pytest.mark.parametrize(
