@@ -54,12 +54,16 @@ class _Lease:
             return True
         return False if now < self.ask_after else None
 
-    def add(self, asked: int, total: int, quota: int, now: float) -> None:
-        """Takes in that the storage counts `total` of `quota` after `asked` was added."""
-        self.left += max(0, min(asked, quota - total + asked))
-        self.rest = max(0, quota - total)
-        self.share = max(1, min(2 * self.share, self.rest // LARGEST_SHARE))
-        self.ask_after = 0.0 if self.rest else now + ASK_AGAIN_AFTER
+    def renew(self, asked: int, total: int | None, quota: int, now: float, cost: int) -> bool:
+        """Spends `cost` after the storage was asked for `asked`; `total`: its count then, None if it is out."""
+        if total is None:
+            self.ask_after = now + ASK_AGAIN_AFTER
+        else:
+            self.left += max(0, min(asked, quota - total + asked))
+            self.rest = max(0, quota - total)
+            self.share = max(1, min(2 * self.share, self.rest // LARGEST_SHARE))
+            self.ask_after = 0.0 if self.rest else now + ASK_AGAIN_AFTER
+        return bool(self.spend(cost, now))
 
 
 class LeasedWindows(FixedWindowRateLimiter):
@@ -115,38 +119,24 @@ class LeasedWindows(FixedWindowRateLimiter):
         return lease
 
     def _ask(self, key: str, quota: int, seconds: int, cost: int) -> tuple[bool, int]:
-        """`spend` for what only the storage can tell; one thread asks for a lease, the others wait for its answer."""
-        for last in (False, True):
-            with self._lock:
-                lease = self._lease(key, quota, self.now() // seconds)
-            with lease.asking:
-                done = self._renew(lease, key, seconds, quota, cost, last=last)
-            if done is not None:
-                break
-        return bool(done), max(0, lease.left + lease.rest)
+        """`spend` for what only the storage can tell; one thread asks for a lease, the others wait for its answer.
 
-    def _renew(self, lease: _Lease, key: str, seconds: int, quota: int, cost: int, *, last: bool) -> bool | None:
-        """Takes another share and spends of it; None if the window ended meanwhile, so that the share may be either's.
-
-        The `last` time the storage counts as out then: it takes longer to answer than the window lasts.
+        If the window ends meanwhile, the share is of the next one or lost: the lease is looked at no more.
         """
         with self._lock:
-            done = lease.spend(cost, self.now())  # another thread's answer may do for this one, too
-            asked = max(cost - min(lease.left, 0), lease.share)
-        if done is not None:
-            return done
+            lease = self._lease(key, quota, self.now() // seconds)
+        with lease.asking:
+            with self._lock:
+                done = lease.spend(cost, self.now())
+                asked = max(cost - min(lease.left, 0), lease.share)
+            if done is None:
+                total = self._take(key, seconds, asked)
+                with self._lock:
+                    done = lease.renew(asked, total, quota, self.now(), cost)
+        return done, max(0, lease.left + lease.rest)
+
+    def _take(self, key: str, seconds: int, amount: int) -> int | None:
         try:
-            total = self.storage.incr(key, seconds, asked)
+            return self.storage.incr(key, seconds, amount)
         except StorageError:  # counted and logged by the breaker
-            total = None
-        now = self.now()
-        if total is not None and now // seconds != lease.window:
-            if not last:
-                return None
-            total = None
-        with self._lock:
-            if total is None:
-                lease.ask_after = now + ASK_AGAIN_AFTER
-            else:
-                lease.add(asked, total, quota, now)
-            return lease.spend(cost, now)
+            return None
