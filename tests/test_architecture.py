@@ -67,7 +67,6 @@ EXEMPT: Final[set[str]] = {
     "arrow: service.predicting.outcomes -> service.api.blueprint",
     "arrow: service.predicting.outcomes -> service.api.schemas",
     "arrow: service.telemetry.metrics -> service.predicting.classification",
-    "private: config.load _Reader._get_value",
     "private: service.api.blueprint documented._apidoc",
     "private: service.api.blueprint view._apidoc",
     "private: service.api.document Api._register_error_handlers",

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Final, Literal
 
 import click
-from dotenv import set_key
 
+from config import env_file, set_in_env_file
 from model.artifact import MANIFEST
 from service.bootstrap import Services
 from service.cli.common import Command, services
@@ -66,7 +66,7 @@ def default(name: str) -> None:
         opened.registry.get(name).require()
     if os.environ.get(VARIABLE, name) != name:
         raise click.ClickException(f"{VARIABLE} is set in the environment, which goes before .env: change it there")
-    set_key(Path(".env"), VARIABLE, name, quote_mode="never")
+    set_in_env_file(env_file(), VARIABLE, name)
     click.echo(f"{name} is the default. To have the running server know: flask --app wsgi model reload", err=True)
 
 

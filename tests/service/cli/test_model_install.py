@@ -45,8 +45,7 @@ def test_an_encoder_that_others_share_is_not_removed(run: Run, model_dir: Path) 
 def test_default_writes_env_for_models_that_are_ready(
     run: Run, model_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("ABSTRACTS_DEFAULT_MODEL", raising=False)
+    monkeypatch.setenv("ABSTRACTS_ENV_FILE", str(tmp_path / ".env"))
     (tmp_path / ".env").write_text("ABSTRACTS_PORT=8001\nABSTRACTS_DEFAULT_MODEL=old\n")
     assert "model pull scibert" in failed(run("model", "default", "scibert-multi"))
     assert run("model", "default", "arxiv-mini").exit_code == 0

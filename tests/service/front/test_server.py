@@ -41,9 +41,8 @@ class Server:
 
     @contextmanager
     def running(self) -> Iterator["Server"]:
-        environ = {name: value for name, value in os.environ.items() if not name.startswith("ABSTRACTS_")}
         with subprocess.Popen(
-            [sys.executable, "-c", SERVE], cwd=ROOT, env=environ | self.variables, start_new_session=True
+            [sys.executable, "-c", SERVE], cwd=ROOT, env=os.environ | self.variables, start_new_session=True
         ) as process:
             self.process = process
             try:
