@@ -20,7 +20,7 @@ from tests.service.conftest import ABSTRACT
 from tests.service.waiting import until
 
 ROOT = Path(__file__).parents[3]
-SERVE = "from config import load_settings; from service.server import run; run(load_settings())"
+SERVE = "from config import load_settings; from service.front.server import run; run(load_settings())"
 
 
 class Server:
