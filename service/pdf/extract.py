@@ -5,11 +5,12 @@ import logging
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from service.errors import InvalidRequest
 from service.pdf.errors import (
     NotAPdf,
     PdfBusy,
@@ -22,6 +23,7 @@ from service.pdf.errors import (
     PdfWithoutText,
 )
 from service.pdf.find import Found
+from service.predicting.abstracts import Abstract, read_abstract
 
 log = logging.getLogger("abstracts.pdf")
 
@@ -100,7 +102,7 @@ class Extractor:
         return process.returncode, output
 
 
-_FAULTS: Final[dict[str, type[PdfError]]] = {
+_FAULTS: Final[dict[str, Callable[[], PdfError]]] = {
     "damaged": PdfDamaged,
     "encrypted": PdfEncrypted,
     "no-text": PdfWithoutText,
@@ -123,3 +125,13 @@ def _understand(status: int, output: bytes) -> Found:
         log.warning("the process that read a PDF ended with status %d", status)
         raise PdfTooDemanding("memory or time")
     return Found(**answer)
+
+
+def read_paper(pdfs: Extractor, data: bytes) -> tuple[Found, Abstract]:
+    """What was found in a PDF, and the same by the rules of a text that is sent. Raises a PdfError or PdfBusy."""
+    found = pdfs.extract(data)
+    try:
+        return found, read_abstract(found.text)
+    except InvalidRequest as exc:
+        reason = " ".join(exc.errors["abstract"])
+        raise PdfWithoutAbstract(f"What looks like the abstract will not do: {reason}") from exc
