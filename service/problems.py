@@ -26,8 +26,8 @@ CONTENT_TYPE: Final = "application/problem+json"
 class Kind:
     """What an error is in HTTP. `meaning` is served under the problem's type.
 
-    detail: what is said of an error whose own message is not for clients. retry_after: seconds, where the error names
-    none. challenge: the end of WWW-Authenticate (RFC 6750, section 3).
+    detail: what is said of an error whose own message is not for clients. retry_after: seconds after which a new try is
+    sensible, where the error names none; None if a new try is not. challenge: the end of WWW-Authenticate (RFC 6750).
     """
 
     status: HTTPStatus
@@ -94,14 +94,14 @@ KINDS: Final[Mapping[Slug, Kind]] = {
     "pdf-too-demanding": Kind(
         _UNPROCESSABLE, "The PDF takes too much to read", "Time and memory for a PDF are limited."
     ),
-    "pdf-busy": Kind(_UNAVAILABLE, "Too many PDFs are being read", _WAIT),
+    "pdf-busy": Kind(_UNAVAILABLE, "Too many PDFs are being read", _WAIT, retry_after=10),
     "idempotency-key-reused": Kind(
         _UNPROCESSABLE,
         "The Idempotency-Key stands for another request",
         "Send the first request again unchanged, or another key.",
         "This Idempotency-Key was sent before with another body. Send that body, or another key.",
     ),
-    "limit-exceeded": Kind(HTTPStatus.TOO_MANY_REQUESTS, "A rate limit is used up", _WAIT),
+    "limit-exceeded": Kind(HTTPStatus.TOO_MANY_REQUESTS, "A rate limit is used up", _WAIT, retry_after=1),
     "overloaded": Kind(_UNAVAILABLE, "The model is overloaded", _WAIT, retry_after=1),
     "model-not-ready": Kind(_UNAVAILABLE, "The model is not ready", "`remedy` makes it ready."),
     "model-damaged": Kind(
@@ -215,7 +215,8 @@ def _from_table(slug: Slug, error: Exception) -> Problem:
     members = getattr(error, "members", {})
     detail = kind.detail or str(error)
     if isinstance(error, ModelUnavailable):
-        detail, members = f"The model {error.name} is not ready: {error.reason}.", {"remedy": remedy(error.name, error.state, error.need)}
+        detail = f"The model {error.name} is not ready: {error.reason}."
+        members = {"remedy": remedy(error.name, error.state, error.need)}
     headers = {}
     retry_after = getattr(error, "retry_after", None) or kind.retry_after
     if retry_after is not None:

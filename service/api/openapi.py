@@ -38,13 +38,6 @@ LIMITED: Final = ("RateLimit", "RateLimit-Policy")
 TIMED: Final = (*LIMITED, "Server-Timing")
 PREDICTED: Final = (*TIMED, "Cache-Status", "Age", "ETag")
 
-_SENT_WITH: Final[Mapping[HTTPStatus, tuple[str, ...]]] = {
-    HTTPStatus.UNAUTHORIZED: ("WWW-Authenticate",),
-    HTTPStatus.FORBIDDEN: ("WWW-Authenticate",),
-    HTTPStatus.TOO_MANY_REQUESTS: ("Retry-After",),
-    HTTPStatus.SERVICE_UNAVAILABLE: ("Retry-After",),
-}
-
 
 class Api(flask_smorest.Api):  # type: ignore[misc]
     """flask-smorest's Api with problems for errors."""
@@ -80,14 +73,16 @@ def header_references(names: Iterable[str]) -> dict[str, Any]:
 
 def _problem_response(status: HTTPStatus) -> dict[str, Any]:
     """Every problem of a status, with an example of each."""
+    kinds = {slug: kind for slug, kind in KINDS.items() if kind.status == status}
     examples = {
         slug: {
             "summary": kind.title,
             "value": {"type": f"/problems/{slug}", "title": kind.title, "status": status.value, "detail": kind.meaning},
         }
-        for slug, kind in KINDS.items()
-        if kind.status == status
+        for slug, kind in kinds.items()
     }
     content = {CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": examples}}
-    headers = header_references((*LIMITED, *_SENT_WITH.get(status, ())))
+    challenge = ["WWW-Authenticate"] if any(kind.challenge is not None for kind in kinds.values()) else []
+    wait = ["Retry-After"] if any(kind.retry_after is not None for kind in kinds.values()) else []
+    headers = header_references((*LIMITED, *challenge, *wait))
     return {"description": status.phrase, "headers": headers, "content": content}

@@ -71,7 +71,7 @@ def _answerer(
     opened: Services, name: str | None, threshold: float | None, top_k: int | None, pdfs: "Extractor | None"
 ) -> Answer:
     """Answers texts and objects, or, with `pdfs`, papers."""
-    from service.pdf.extract import read_paper
+    from service.predicting.papers import read_paper
 
     model = opened.models.get(name)
     schema = PredictRequest(unknown=EXCLUDE)

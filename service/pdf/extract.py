@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from service.errors import InvalidRequest
 from service.pdf.errors import (
     NotAPdf,
     PdfBusy,
@@ -23,7 +22,6 @@ from service.pdf.errors import (
     PdfWithoutText,
 )
 from service.pdf.find import Found
-from service.predicting.abstracts import Abstract, read_abstract
 
 log = logging.getLogger("abstracts.pdf")
 
@@ -125,13 +123,3 @@ def _understand(status: int, output: bytes) -> Found:
         log.warning("the process that read a PDF ended with status %d", status)
         raise PdfTooDemanding("memory or time")
     return Found(**answer)
-
-
-def read_paper(pdfs: Extractor, data: bytes) -> tuple[Found, Abstract]:
-    """What was found in a PDF, and the same by the rules of a text that is sent. Raises a PdfError or PdfBusy."""
-    found = pdfs.extract(data)
-    try:
-        return found, read_abstract(found.text)
-    except InvalidRequest as exc:
-        reason = " ".join(exc.errors["abstract"])
-        raise PdfWithoutAbstract(f"What looks like the abstract will not do: {reason}") from exc

@@ -13,8 +13,9 @@ from service.api.openapi import PREDICTED
 from service.api.responses import CACHE_CONTROL, directives, prediction_response
 from service.api.schemas import PdfPredictionResponse, PredictionQuery
 from service.errors import InvalidRequest, ServiceError, Slug
-from service.pdf.extract import MAX_BYTES, Extractor, read_paper
+from service.pdf.extract import MAX_BYTES, Extractor
 from service.predicting.models import Models
+from service.predicting.papers import read_paper
 from service.predicting.predictor import Predictor
 from service.predicting.requests import load, render_options
 
