@@ -1,9 +1,7 @@
 """Settings: one frozen object read from the environment and .env."""
 
-from config.envfile import set_in_env_file
-from config.environment import PREFIX, env_file
 from config.errors import SettingsError
 from config.load import load_settings
-from config.settings import Settings
+from config.settings import PREFIX, Settings
 
-__all__ = ["PREFIX", "Settings", "SettingsError", "env_file", "load_settings", "set_in_env_file"]
+__all__ = ["PREFIX", "Settings", "SettingsError", "load_settings"]
