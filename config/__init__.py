@@ -1,7 +1,9 @@
 """Settings: one frozen object read from the environment and .env."""
 
+from config.envfile import set_in_env_file
+from config.environment import PREFIX, env_file
 from config.errors import SettingsError
 from config.load import load_settings
-from config.settings import PREFIX, Settings
+from config.settings import Settings
 
-__all__ = ["PREFIX", "Settings", "SettingsError", "load_settings"]
+__all__ = ["PREFIX", "Settings", "SettingsError", "env_file", "load_settings", "set_in_env_file"]

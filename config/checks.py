@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from config.settings import PREFIX, Settings
+from config.environment import PREFIX
+from config.settings import Settings
 
 STORE_SCHEMES = ("sqlite", "memory", "couchbase", "couchbases")
 BROKER_SCHEMES = ("redis", "rediss", "amqp", "amqps")
@@ -48,7 +49,7 @@ def _store(values: Mapping[str, Any]) -> Iterable[str]:
     if url.scheme not in STORE_SCHEMES:
         yield f"{PREFIX}STORE_URL has scheme {url.scheme!r}: give one of {', '.join(s + '://' for s in STORE_SCHEMES)}."
     if "@" in url.netloc:
-        yield f"{PREFIX}STORE_URL holds a user: give {PREFIX}STORE_USERNAME and {PREFIX}STORE_PASSWORD instead."
+        yield f"{PREFIX}STORE_URL names a user: set {PREFIX}STORE_USERNAME and {PREFIX}STORE_PASSWORD instead."
     if url.scheme == "sqlite" and (url.netloc or len(url.path) < 2):
         yield f"{PREFIX}STORE_URL names no file: give sqlite:///FILE (four slashes before an absolute path)."
     if url.scheme.startswith("couchbase"):

@@ -9,3 +9,7 @@ class SettingsError(Exception):
     def __init__(self, faults: Sequence[str]) -> None:
         self.faults = tuple(faults)
         super().__init__("The settings are wrong:\n" + "\n".join(f"  {fault}" for fault in self.faults))
+
+
+class UnreadableLine(ValueError):
+    """A line of .env that is not understood: the message says why and what to write instead, and shows no value."""

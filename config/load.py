@@ -1,96 +1,71 @@
 """Reads the settings from the environment and .env."""
 
 import difflib
-import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import Field, fields
-from datetime import timedelta
 from pathlib import Path
-from typing import Any, cast
-
-from dotenv import dotenv_values
-from environs import Env, EnvValidationError, ValidationError
+from typing import Any
 
 from config.checks import check_together
+from config.environment import FILE_SUFFIX, PREFIX, from_files, home, ours, process_variables
 from config.errors import SettingsError
-from config.settings import PREFIX, Settings, masked
+from config.masking import masked
+from config.settings import Settings
 
+_ALMOST_PREFIX = re.compile("ABSTRACTS?_?")
 
-class _Reader(Env):
-    """environs over the mapping it is given; an empty value counts as not given."""
-
-    def __init__(self, variables: Mapping[str, str]) -> None:
-        super().__init__(eager=False, prefix=PREFIX)
-        self.variables = {name: value for name, value in variables.items() if value.strip()}
-
-    def _get_value(self, env_key: str, default: Any) -> Any:
-        return self.variables.get(env_key, default)
+FIELDS: Mapping[str, Field[Any]] = {PREFIX + item.name.upper(): item for item in fields(Settings)}
 
 
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
-    """The settings in `environ`; without it, those of the process over those of .env in the working folder.
+    """The settings in `environ`; without it, those of the process over those of .env.
 
-    Raises SettingsError with every fault: values that cannot be read, values that are wrong together, and
-    ABSTRACTS_ variables that do not exist.
+    Raises SettingsError with every fault: lines of .env that are not understood, values that cannot be read, values
+    that are wrong together, and ABSTRACTS_ variables that do not exist. Links to Kubernetes' services are passed over.
+    Relative paths begin at the checkout.
     """
-    variables = _process_variables() if environ is None else environ
-    reader = _Reader(variables)
-    values = {item.name: _read(reader, item) for item in fields(Settings)}
-    faults = list(_unknown(variables))
-    try:
-        reader.seal()
-    except EnvValidationError as error:
-        faults += _unreadable(reader.variables, cast(Mapping[str, list[str]], error.error_messages))
-    values = _derived({name: value for name, value in values.items() if value is not None})
+    faults: list[str] = []
+    variables = process_variables(faults) if environ is None else ours(environ, faults)
+    variables = from_files(variables, (name for name, item in FIELDS.items() if item.metadata["file"]), faults)
+    faults += _unknown(variables)
+    values = _derived(_read(variables, faults))
     faults += check_together(values)
     if faults:
         raise SettingsError(faults)
     return Settings(**values)
 
 
-def _process_variables() -> dict[str, str]:
-    from_file = {name: value for name, value in dotenv_values(Path(".env")).items() if value is not None}
-    return {**from_file, **os.environ}
-
-
-def _read(reader: _Reader, item: Field[Any]) -> Any:
-    parse = getattr(reader, item.metadata["parser"])
-    return parse(item.name.upper(), item.default, validate=_within(item.metadata["low"], item.metadata["high"]))
-
-
-def _within(low: float | None, high: float | None) -> Any:
-    def check(value: Any) -> None:
-        number = value.total_seconds() if isinstance(value, timedelta) else value
-        unit = " seconds" if isinstance(value, timedelta) else ""
-        if low is not None and number < low:
-            raise ValidationError(f"Give at least {low:g}{unit}.")
-        if high is not None and number > high:
-            raise ValidationError(f"Give at most {high:g}{unit}.")
-
-    return check
-
-
-def _derived(values: dict[str, Any]) -> dict[str, Any]:
-    """Fills in the values whose default depends on another; a wrong value has left its name out."""
-    values["log_level"] = str(values.get("log_level", "")).upper()
-    data_dir = values.get("data_dir")
-    if data_dir is not None:
-        values["store_url"] = values.get("store_url") or f"sqlite:///{data_dir}/abstracts.sqlite"
-        values.setdefault("model_dir", data_dir / "models")
+def _read(variables: Mapping[str, str], faults: list[str]) -> dict[str, Any]:
+    """The value of each field, its default where none is given; what cannot be read is left out."""
+    values = {}
+    for name, item in FIELDS.items():
+        given = variables.get(name, "")
+        try:
+            values[item.name] = item.metadata["read"](given) if given.strip() else item.default
+        except ValueError as exc:
+            faults.append(f"{name}={masked(given, item.metadata['secret'])!r}: {exc}")
     return values
 
 
+def _derived(values: dict[str, Any]) -> dict[str, Any]:
+    """Fills in what depends on another value, and has relative paths begin at the checkout."""
+    base = home()
+    values["log_level"] = values["log_level"].upper()
+    values |= {name: base / value for name, value in values.items() if isinstance(value, Path)}
+    values["store_url"] = _absolute(values["store_url"] or f"sqlite:///{values['data_dir']}/abstracts.sqlite", base)
+    values["model_dir"] = values["model_dir"] or values["data_dir"] / "models"
+    return values
+
+
+def _absolute(url: str, base: Path) -> str:
+    scheme, separator, file = url.partition(":///")
+    return f"{scheme}{separator}{base / file}" if scheme == "sqlite" and file else url
+
+
 def _unknown(variables: Mapping[str, str]) -> Iterable[str]:
-    known = [PREFIX + item.name.upper() for item in fields(Settings)]
-    for name in sorted(variables):
-        if name.startswith(PREFIX) and name not in known:
-            nearest = difflib.get_close_matches(name, known, n=1, cutoff=0)
-            yield f"{name} is no setting. Remove it, or was {nearest[0]} meant?"
-
-
-def _unreadable(variables: Mapping[str, str], messages: Mapping[str, list[str]]) -> list[str]:
-    secret = {PREFIX + item.name.upper() for item in fields(Settings) if item.metadata["secret"]}
-    return [
-        f"{name}={masked(variables[name]) if name in secret else variables[name]!r}: {' '.join(reasons)}"
-        for name, reasons in messages.items()
-    ]
+    files = [name + FILE_SUFFIX for name, item in FIELDS.items() if item.metadata["file"]]
+    possible = [name.removeprefix(PREFIX) for name in [*FIELDS, *files]]
+    for name in sorted(set(variables) - set(FIELDS)):
+        nearest = difflib.get_close_matches(_ALMOST_PREFIX.sub("", name.upper()), possible, n=1)
+        yield f"unknown setting {name}; " + (f"did you mean {PREFIX}{nearest[0]}?" if nearest else "remove it.")

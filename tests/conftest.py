@@ -6,6 +6,13 @@ from pathlib import Path
 import pytest
 
 
+def pytest_configure() -> None:
+    """Keeps the developer's own settings, and the file .env of this checkout, out of all tests and their processes."""
+    for name in [name for name in os.environ if name.startswith("ABSTRACTS_")]:
+        del os.environ[name]
+    os.environ["ABSTRACTS_ENV_FILE"] = os.devnull
+
+
 @pytest.fixture(scope="session")
 def shared(pytestconfig: pytest.Config) -> Path:
     """The folder with development data and reference outputs that lies beside the checkout.

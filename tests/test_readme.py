@@ -7,7 +7,7 @@ import click
 import pytest
 from flask import Flask
 
-from config.settings import PREFIX, Settings
+from config import PREFIX, Settings
 from service.cli import LazyCommand, register
 
 

@@ -19,13 +19,13 @@ def config() -> None:
 @config.command()
 @json_option
 def show(as_json: bool) -> None:
-    """Show every setting, secrets masked."""
+    """Show every setting, secrets masked; durations in seconds."""
     with services() as opened:
         settings = opened.settings.public()
     if as_json:
         print_json(settings)
     else:
-        print_table(("SETTING", "VALUE"), settings.items())
+        print_table(("SETTING", "VALUE"), ((name, _text(value)) for name, value in settings.items()))
 
 
 @config.command()
@@ -36,6 +36,13 @@ def check() -> None:
     if faults:
         raise click.ClickException("\n  ".join(["the service cannot run as it is set up:", *faults]))
     click.echo("The settings are good, the store answers, and the default model is ready.", err=True)
+
+
+def _text(value: object) -> str:
+    """As it could stand in .env."""
+    if value is None:
+        return ""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _faults(opened: Services) -> list[str]:

@@ -10,12 +10,11 @@ import click
 from model.artifact import Activation
 from model.checkpoints.hub import KNOWN, TOKENIZERS, WEIGHTS
 from model.checkpoints.hub import pull as fetch
+from model.errors import PullError
 from service.cli.common import Command, progress_bar, services
 from service.cli.model.source import FILE, FOLDER, checkpoints, needs_tensorflow
 
 if TYPE_CHECKING:
-    from rich.progress import TaskID
-
     from model.training.adopt import Checked
 
 NEEDED: Final = (
@@ -37,7 +36,7 @@ TENSORFLOW: Final = ("*.ckpt.index", "*.ckpt.data-*", "*.ckpt-*.index", "*.ckpt-
 def pull(name: str, revision: str | None, source: Path | None) -> None:
     """Get a checkpoint from the model hub: scibert, bert, or any id such as google-bert/bert-large-uncased.
 
-    Only what is needed is fetched; an interrupted pull goes on where it stopped. Every tensor is accounted for.
+    Only what is needed is fetched; files that an interrupted pull has left are kept. Every tensor is accounted for.
     """
     with needs_tensorflow():
         from model.training.adopt import check
@@ -88,15 +87,15 @@ def import_checkpoint(
 
 
 def _fetch(repository: str, revision: str, target: Path) -> None:
-    with progress_bar() as bar:
-        tasks: dict[str, TaskID] = {}
-
-        def show(file: str, there: int, size: int) -> None:
-            if file not in tasks:
-                tasks[file] = bar.add_task(file, total=size or None)
-            bar.update(tasks[file], completed=there)
-
-        fetch(repository, revision, target, show)
+    try:
+        fetch(repository, revision, target)
+    except PullError as exc:
+        if not exc.unreachable:
+            raise
+        raise click.ClickException(
+            f"{exc}. The same command goes on with the files that are there. Or fetch them on another machine "
+            f"(config.json, {' or '.join(TOKENIZERS)}, {' or '.join(WEIGHTS)}) and hand over their folder: --from DIR"
+        ) from exc
 
 
 def _free(target: Path) -> Path:

@@ -62,11 +62,10 @@ def flask(pytestconfig: pytest.Config, tmp_path: Path, variables: dict[str, str]
     root = pytestconfig.rootpath
 
     def start(*args: str, **settings: str) -> Any:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("ABSTRACTS_")}
         return subprocess.Popen(
             [sys.executable, "-m", "flask", "--app", "wsgi", *args],
             cwd=tmp_path,
-            env=kept | variables | settings | {"PYTHONPATH": str(root)},
+            env=os.environ | variables | settings | {"PYTHONPATH": str(root)},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -6,10 +6,14 @@ from typing import Any
 from tests.service.cli.conftest import CommandServices, Run, parsed
 
 
-def test_show_masks_secrets(run: Run, variables: dict[str, str]) -> None:
+def test_show_has_types_and_masks_secrets(run: Run, variables: dict[str, str]) -> None:
     over = CommandServices(variables | {"ABSTRACTS_STORE_PASSWORD": "hunter2"})
     shown = parsed(run("config", "show", "--json", over=over))
-    assert shown["ABSTRACTS_PORT"] == "8000"
+    assert (shown["ABSTRACTS_PORT"], shown["ABSTRACTS_STORE_ABSTRACTS"], shown["ABSTRACTS_STORE_CA"]) == (
+        8000,
+        False,
+        None,
+    )
     assert shown["ABSTRACTS_STORE_PASSWORD"] == "********"
     table = run("config", "show", over=over).stdout
     assert "ABSTRACTS_STORE_PASSWORD" in table

@@ -20,7 +20,7 @@ from tests.service.conftest import ABSTRACT
 from tests.service.waiting import until
 
 ROOT = Path(__file__).parents[3]
-SERVE = "from config import load_settings; from service.server import run; run(load_settings())"
+SERVE = "from config import load_settings; from service.front.server import run; run(load_settings())"
 
 
 class Server:
@@ -41,9 +41,8 @@ class Server:
 
     @contextmanager
     def running(self) -> Iterator["Server"]:
-        environ = {name: value for name, value in os.environ.items() if not name.startswith("ABSTRACTS_")}
         with subprocess.Popen(
-            [sys.executable, "-c", SERVE], cwd=ROOT, env=environ | self.variables, start_new_session=True
+            [sys.executable, "-c", SERVE], cwd=ROOT, env=os.environ | self.variables, start_new_session=True
         ) as process:
             self.process = process
             try:
