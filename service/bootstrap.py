@@ -1,8 +1,7 @@
-"""The composition root: settings become collaborators, each made once, when it is first asked for."""
+"""The composition root: settings become collaborators, each made when it is first asked for."""
 
-import threading
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from config import Settings
 from storage.breaker import GuardedBackend
@@ -21,9 +20,8 @@ if TYPE_CHECKING:
     from service.jobs.attendants import Attendant
     from service.jobs.runner import Runner
     from service.pdf.extract import Extractor
-    from service.predicting.memory import Memory
+    from service.predicting.classification import Classification
     from service.predicting.models import Models
-    from service.predicting.predictor import Predictor
     from service.telemetry.logs import AccessLog
     from service.telemetry.metrics import Metrics
     from storage.base import Backend
@@ -38,32 +36,6 @@ PROBE_TIMEOUT = 2.0
 """Seconds that a readiness probe waits for TensorFlow Serving, for each model."""
 
 
-T = TypeVar("T")
-
-
-class once(Generic[T]):  # noqa: N801  (used like property)
-    """A property that is worked out once for each Services, also when several threads ask for it at once."""
-
-    def __init__(self, make: Callable[[Any], T]) -> None:
-        self._make = make
-        self.__doc__ = make.__doc__
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self._name = name
-
-    @overload
-    def __get__(self, services: None, owner: type) -> "once[T]": ...
-    @overload
-    def __get__(self, services: "Services", owner: type) -> T: ...
-    def __get__(self, services: "Services | None", owner: type) -> "T | once[T]":
-        if services is None:
-            return self
-        with services.making:
-            made: T = vars(services)[self._name] if self._name in vars(services) else self._make(services)
-            vars(services)[self._name] = made  # from now on it is found without asking here
-        return made
-
-
 class Services:
     """Everything that runs, from one Settings object.
 
@@ -73,9 +45,8 @@ class Services:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.making = threading.RLock()
 
-    @once
+    @cached_property
     def bare_backend(self) -> "Backend":
         """The store itself, for commands that look after it; not yet connected."""
         settings = self.settings
@@ -88,40 +59,40 @@ class Services:
             ca=settings.store_ca,
         )
 
-    @once
+    @cached_property
     def backend(self) -> GuardedBackend:
         """The store behind its circuit breaker."""
         return GuardedBackend(self.bare_backend)
 
-    @once
-    def predictions(self) -> "Predictions":
+    @cached_property
+    def results(self) -> "Predictions":
         """Stored predictions."""
         from storage.records.predictions import Predictions
 
         return Predictions(self.backend)
 
-    @once
+    @cached_property
     def keys(self) -> "Keys":
         """API keys."""
         from storage.records.apikeys import Keys
 
         return Keys(self.backend)
 
-    @once
+    @cached_property
     def registry(self) -> "Registry":
         """Which models there are."""
         from model.registry import Registry
 
         return Registry(self.settings.model_dir, self.settings.default_model)
 
-    @once
+    @cached_property
     def models(self) -> "Models":
         """The models that answer, each loaded when it first has to run."""
         from service.predicting.models import Models
 
-        return Models(self.registry, self.make_classifier)
+        return Models(self.registry, self.make_classifier, self._is_reachable)
 
-    def is_reachable(self, name: str) -> bool:
+    def _is_reachable(self, name: str) -> bool:
         """Whether TensorFlow Serving, where it runs the models, has this one."""
         if not self.settings.tfserving_url:
             return True
@@ -129,7 +100,7 @@ class Services:
 
         return is_available(self.settings.tfserving_url, name, PROBE_TIMEOUT)
 
-    @once
+    @cached_property
     def model_memory(self) -> "MemoryBudget":
         """The memory that all models share."""
         from model.budget import MemoryBudget
@@ -160,36 +131,30 @@ class Services:
 
         return TFServingEngine(self.settings.tfserving_url, artifact.name, len(artifact.manifest.labels))
 
-    @once
-    def memory(self) -> "Memory":
-        """Predictions kept in this process."""
-        from service.predicting.memory import Memory
-
-        return Memory(self.settings.l1_size, self.settings.l1_ttl.total_seconds())
-
-    @once
-    def predictor(self) -> "Predictor":
+    @cached_property
+    def classification(self) -> "Classification":
         """Abstracts to answers, through the cache."""
-        from service.predicting.predictor import Predictor
+        from service.predicting.classification import Classification
 
         settings = self.settings
-        return Predictor(
-            self.predictions,
-            self.memory,
-            self.metrics,
+        return Classification(
+            self.results,
+            self.models,
+            l1_size=settings.l1_size,
+            l1_ttl=settings.l1_ttl.total_seconds(),
             flight_timeout=settings.queue_deadline.total_seconds() + FLIGHT_GRACE,
             result_ttl=settings.result_ttl,
             store_abstracts=settings.store_abstracts,
         )
 
-    @once
+    @cached_property
     def pdfs(self) -> "Extractor":
         """PDFs to abstracts."""
         from service.pdf.extract import Extractor
 
         return Extractor()
 
-    @once
+    @cached_property
     def authenticator(self) -> "Authenticator":
         """Who is asking."""
         from service.access.auth import Authenticator
@@ -197,7 +162,7 @@ class Services:
         settings = self.settings
         return Authenticator(self.keys, settings.key_cache_ttl.total_seconds(), settings.key_outage_ttl.total_seconds())
 
-    @once
+    @cached_property
     def limits(self) -> "RateLimits":
         """How much each may ask."""
         from service.access.limiter import strategy_of
@@ -208,7 +173,7 @@ class Services:
             strategy_of(self.limiter), ip=settings.limit_ip, key=settings.limit_key, inference=settings.limit_inference
         )
 
-    @once
+    @cached_property
     def limiter(self) -> "Limiter":
         """flask-limiter: counts in the store whoever else does, so that all who share it hold the limits together."""
         from service.access.limiter import make_limiter
@@ -217,21 +182,21 @@ class Services:
         notations = {"ip": settings.limit_ip, "key": settings.limit_key, "inference": settings.limit_inference}
         return make_limiter(settings.store_url, self.backend, notations)
 
-    @once
+    @cached_property
     def jobs(self) -> "Jobs":
         """Stored jobs."""
         from storage.records.jobs import Jobs
 
         return Jobs(self.backend, ttl=self.settings.job_ttl)
 
-    @once
+    @cached_property
     def runner(self) -> "Runner":
         """Works jobs off, whoever holds them."""
         from service.jobs.runner import Runner
 
-        return Runner(self.jobs, self.models, self.predictor, self.keys, self.limits)
+        return Runner(self.jobs, self.models, self.classification, self.keys, self.limits, self.metrics.answered)
 
-    @once
+    @cached_property
     def attendant(self) -> "Attendant":
         """Looks after jobs while the server runs: works them off, or hands them to the broker."""
         if self.settings.jobs_broker_url:
@@ -242,7 +207,7 @@ class Services:
 
         return LocalWorker(self.jobs, lambda: self.runner)
 
-    @once
+    @cached_property
     def metrics(self) -> "Metrics":
         """What Prometheus scrapes."""
         from service.telemetry.metrics import Metrics
@@ -251,7 +216,7 @@ class Services:
         metrics.watch_store(lambda: self.backend.errors, lambda: self.backend.available)
         return metrics
 
-    @once
+    @cached_property
     def access_log(self) -> "AccessLog | None":
         """One line a request on standard output; none where only warnings are wanted."""
         from service.telemetry.logs import AccessLog

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from model.registry import INSTALLABLE, Listing
 
-_FLASK: Final = "flask --app wsgi model"
+_COMMAND: Final = "abstracts model"
 
 
 def describe(listing: Listing, default: str) -> dict[str, Any]:
@@ -40,15 +40,15 @@ def _install(name: str, _need: int) -> str:
         return "install it, or name another in ABSTRACTS_DEFAULT_MODEL"
     base, head = INSTALLABLE[name]
     return (
-        f"{_FLASK} pull {base} && {_FLASK} train --frozen --head {head} --from {base} --data FILE --out OUT "
-        f"&& {_FLASK} build OUT --name {name} && {_FLASK} reload"
+        f"{_COMMAND} pull {base} && {_COMMAND} train --frozen --head {head} --from {base} --data FILE --out OUT "
+        f"&& {_COMMAND} build OUT --name {name} && {_COMMAND} reload"
     )
 
 
 _REMEDIES: Final[Mapping[str, Callable[[str, int], str]]] = {
     "not installed": _install,
-    "untrained": lambda name, _: f"train it: {_FLASK} train --from DIR --data FILE --out {name}",
+    "untrained": lambda name, _: f"train it: {_COMMAND} train --from DIR --data FILE --out {name}",
     "damaged": lambda *_: "build or install it again, in a folder of its own name",
-    "replaced": lambda *_: f"have its files read again: {_FLASK} reload",
+    "replaced": lambda *_: f"have its files read again: {_COMMAND} reload",
     "too large": lambda _, need: f"set ABSTRACTS_MODEL_MEMORY_LIMIT to {-(-need >> 20)} or more",
 }

@@ -49,10 +49,12 @@ def test_files_that_are_named_exist(readme: str, pytestconfig: pytest.Config) ->
 def test_each_locked_file_agrees_with_the_developers(pytestconfig: pytest.Config) -> None:
     """`make setup` after `make test` must not exchange versions; no host is named, so any index will do."""
     folder = pytestconfig.rootpath / "requirements"
-    pinned = {name: _pins(folder / f"{name}.txt") for name in ("serve", "train", "dev")}
+    pinned = {name: _pins(folder / f"{name}.txt") for name in ("serve", "worker", "train", "dev")}
     assert len(pinned["serve"]) > 20
+    assert pinned["serve"].items() <= pinned["worker"].items() <= pinned["dev"].items()
     assert pinned["serve"].items() <= pinned["train"].items() <= pinned["dev"].items()
-    for name in (*pinned, "checkpoint"):
+    assert ("couchbase" in pinned["serve"], "celery" in pinned["serve"]) == (True, False)
+    for name in (*pinned, "build", "checkpoint"):
         text = (folder / f"{name}.txt").read_text("utf-8")
         assert "--hash=sha256:" in text
         assert "://" not in text

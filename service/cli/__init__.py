@@ -1,6 +1,5 @@
 """The operator's commands, one file a group; each is imported when it is called."""
 
-import sys
 from importlib import import_module
 from typing import Any, Final
 
@@ -10,6 +9,7 @@ from flask import Flask
 COMMANDS: Final = {
     "config": ("service.cli.config:config", "Show and check the settings."),
     "keys": ("service.cli.keys:keys", "Create, list and revoke API keys."),
+    "limiter": ("flask_limiter.commands:cli", "Flask-Limiter maintenance & utility commands"),
     "model": ("service.cli.model:model", "Inspect, train, measure and build models."),
     "predict": ("service.cli.predict:predict", "Classify the abstracts in FILE, or in standard input for -."),
     "serve": ("service.cli.serve:serve", "Serve the API and the web page."),
@@ -38,14 +38,7 @@ class LazyCommand(click.Command):
         return command
 
 
-def is_own_command() -> bool:
-    """Whether `flask` runs in this process, for a command of ours or to list commands: it needs no routes."""
-    if click.get_current_context(silent=True) is None:
-        return False
-    return not {"run", "routes", "shell", "limiter", "openapi"} & set(sys.argv[1:])
-
-
 def register(app: Flask) -> None:
-    """Adds the commands to `flask --app wsgi`."""
+    """Adds the commands to `flask --app wsgi`, which has those of flask-limiter already."""
     for name, (target, help) in COMMANDS.items():
         app.cli.add_command(LazyCommand(name, target, help))

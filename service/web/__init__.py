@@ -4,15 +4,13 @@ import json
 from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.resources import files
-from typing import Any, Final, cast
+from typing import Any
 
-from flask import Response, request
+from flask import Blueprint, Response, request
 from werkzeug.exceptions import NotFound
 
-from service.api.blueprint import Blueprint
-from service.api.openapi import LIMITED, header_references
-from service.errors import Slug
-from service.problems import KINDS
+from service.access.gate import access
+from service.problems import INTERNAL, KINDS
 
 # Nothing but the page's own two files, and requests to its own origin.
 CONTENT_SECURITY_POLICY = (
@@ -31,54 +29,33 @@ _TYPES = {
 _VIEWER = {"swagger-ui.css": "text/css", "swagger-ui-bundle.js": "text/javascript"}
 """Swagger UI's files, which the package flask-swagger-ui brings along."""
 
-_ABSENT: Final = {"404": {"$ref": "#/components/responses/NOT_FOUND"}}
-_TEXT: Final = {"schema": {"type": "string"}}
-_HTML: Final[dict[str, Any]] = {"returns": {"type": "string"}, "content_type": "text/html"}
-_PLAIN: Final[dict[str, Any]] = {
-    "returns": {"type": "string"},
-    "content_type": "text/plain",
-    "document": {"responses": _ABSENT},
-}
-_ASSET: Final[dict[str, Any]] = {
-    "document": {
-        "responses": {
-            "200": {
-                "description": "The file.",
-                "headers": header_references(LIMITED),
-                "content": {"text/css": _TEXT, "text/javascript": _TEXT},
-            },
-            **_ABSENT,
-        }
-    },
-}
-
 
 def blueprint(specification: Callable[[], Mapping[str, Any]]) -> Blueprint:
     """The routes for people. `specification` gives the OpenAPI document."""
-    routes = Blueprint("web", __name__, description="The web page, and what documents the API.")
+    routes = Blueprint("web", __name__)
     _add_docs(routes)
 
-    @routes.endpoint("/", "open", **_HTML)
+    @routes.get("/")
+    @access("open")
     def page() -> Response:
-        """The web page."""
         return _file("index.html")
 
-    @routes.endpoint("/web/<name>", "open", parameters=_named("style.css"), **_ASSET)
+    @routes.get("/web/<name>")
+    @access("open")
     def asset(name: str) -> Response:
-        """A file of the web page."""
         if name not in _TYPES:
             raise NotFound
         return _file(name)
 
-    @routes.endpoint("/openapi.json", "open", returns={"type": "object"})
+    @routes.get("/openapi.json")
+    @access("open")
     def openapi() -> Response:
-        """This document."""
         return Response(document(), mimetype="application/json")
 
-    @routes.endpoint("/problems/<slug>", "open", parameters=_named("key-missing", "slug"), **_PLAIN)
+    @routes.get("/problems/<slug>")
+    @access("open")
     def problem(slug: str) -> Response:
-        """What a type of problem means."""
-        kind = KINDS.get(cast(Slug, slug))
+        kind = next((kind for kind in (*KINDS.values(), INTERNAL) if kind.slug == slug), None)
         if kind is None:
             raise NotFound
         text = f"{kind.title} ({kind.status.value} {kind.status.phrase})\n\n{kind.meaning}\n"
@@ -92,27 +69,22 @@ def blueprint(specification: Callable[[], Mapping[str, Any]]) -> Blueprint:
 
 
 def _add_docs(routes: Blueprint) -> None:
-    @routes.endpoint("/docs", "open", **_HTML)
+    @routes.get("/docs")
+    @access("open")
     def docs() -> Response:
-        """This document, to be read and tried."""
         response = _file("docs.html")
         response.headers["Content-Security-Policy"] = DOCS_POLICY
         return response
 
-    @routes.endpoint("/docs/<name>", "open", parameters=_named("swagger-ui.css"), **_ASSET)
+    @routes.get("/docs/<name>")
+    @access("open")
     def viewer(name: str) -> Response:
-        """A file of that page."""
         if name not in _VIEWER:
             raise NotFound
         response = _secured(Response(_viewer(name), mimetype=_VIEWER[name]))
         response.add_etag()
         response.make_conditional(request)
         return response
-
-
-def _named(example: str, name: str = "name") -> tuple[Mapping[str, Any], ...]:
-    schema = {"type": "string", "minLength": 1}
-    return ({"in": "path", "name": name, "required": True, "schema": schema, "example": example},)
 
 
 @cache

@@ -1,5 +1,6 @@
 """Settings: defaults, parsing, secrets, every fault at once, and the documents that list them."""
 
+import sys
 from dataclasses import FrozenInstanceError, fields
 from datetime import timedelta
 from pathlib import Path
@@ -136,6 +137,14 @@ def test_secrets_are_masked_wherever_settings_are_shown() -> None:
     assert "hunter2" not in repr(settings)
     assert "hunter2" not in str(settings.public())
     assert settings.public()["ABSTRACTS_JOBS_BROKER_URL"] == "amqp://********@broker/x"
+
+
+def test_a_package_that_is_missing_is_named_with_its_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", [])
+    monkeypatch.delitem(sys.modules, "celery", raising=False)
+    found = " ".join(faults(JOBS_BROKER_URL="redis://x"))
+    assert "Celery" in found
+    assert "requirements/worker.txt" in found
 
 
 @pytest.mark.parametrize(

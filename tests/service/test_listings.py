@@ -12,7 +12,7 @@ from service.listings import remedy
         ("mine", "not installed", 0, "name another in ABSTRACTS_DEFAULT_MODEL"),
         ("mine", "untrained", 0, "model train --from DIR --data FILE --out mine"),
         ("mine", "damaged", 0, "build or install it again"),
-        ("mine", "replaced", 0, "flask --app wsgi model reload"),
+        ("mine", "replaced", 0, "abstracts model reload"),
         ("mine", "too large", (5 << 20) + 1, "ABSTRACTS_MODEL_MEMORY_LIMIT to 6 or more"),
     ],
 )

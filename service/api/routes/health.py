@@ -1,38 +1,36 @@
 """Probes and metrics, for machines that have no key."""
 
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any
 
 from flask import Response, jsonify
 
-from model.registry import Registry
 from service.api.blueprint import Blueprint
-from service.errors import ServiceError
+from service.errors import NotReady
+from service.predicting.models import Models
 from service.telemetry.metrics import CONTENT_TYPE, Metrics
 from storage.base import Backend
 from storage.errors import StorageError
 
-_STATE: Final = {"type": "object", "required": ["state"], "properties": {"state": {"type": "string"}}}
 
-
-def blueprint(registry: Registry, backend: Backend, metrics: Metrics, is_reachable: Callable[[str], bool]) -> Blueprint:
-    """The routes of probes and metrics. `is_reachable`: whether what runs the model of that name has it ready."""
+def blueprint(models: Models, backend: Backend, metrics: Metrics) -> Blueprint:
+    """The routes of probes and metrics."""
     routes = Blueprint("health", __name__, description="Probes and metrics.")
 
-    @routes.endpoint("/livez", "probe", returns=_STATE)
+    @routes.endpoint("/livez", "probe")
     def livez() -> Response:
         """The process answers. Touches nothing else."""
         return jsonify(state="live")
 
-    @routes.endpoint("/readyz", "probe", returns=_STATE, problems=("not-ready",))
+    @routes.endpoint("/readyz", "probe", problems=(NotReady,))
     def readyz() -> Response:
         """What can be answered: `ready`; `degraded` without the store or the default model; else a problem."""
-        report = readiness(registry, backend, is_reachable)
+        report = readiness(models, backend)
         if report["state"] == "unready":
-            raise ServiceError("not-ready", "No model can answer.", members=report)
+            raise NotReady(report)
         return jsonify(report)
 
-    @routes.endpoint("/metrics", "probe", returns={"type": "string"}, content_type="text/plain")
+    @routes.endpoint("/metrics", "probe")
     def scrape() -> Response:
         """Metrics of this process in Prometheus' text format."""
         return Response(metrics.exposition(), content_type=CONTENT_TYPE)
@@ -40,20 +38,17 @@ def blueprint(registry: Registry, backend: Backend, metrics: Metrics, is_reachab
     return routes
 
 
-def readiness(registry: Registry, backend: Backend, is_reachable: Callable[[str], bool]) -> Mapping[str, Any]:
-    """`state`, `store` (up or down) and `models`: each one's state, `unreachable` where only its server is missing."""
+def readiness(models: Models, backend: Backend) -> Mapping[str, Any]:
+    """`state`, `store` (up or down) and `models` (each one's state)."""
     try:
         backend.ping()
         store = "up"
     except StorageError:
         store = "down"
-    states = {
-        listing.name: "unreachable" if listing.state == "ready" and not is_reachable(listing.name) else listing.state
-        for listing in registry.list()
-    }
+    states = models.states()
     if "ready" not in states.values():
         state = "unready"
-    elif store == "down" or states.get(registry.default) != "ready":
+    elif store == "down" or states.get(models.default) != "ready":
         state = "degraded"
     else:
         state = "ready"

@@ -100,9 +100,7 @@ def _fetch(repository: str, revision: str, target: Path) -> None:
 
 def _free(target: Path) -> Path:
     if target.exists():
-        raise click.ClickException(
-            f"{target} is there already. Remove it first: flask --app wsgi model remove {target.name}"
-        )
+        raise click.ClickException(f"{target} is there already. Remove it first: abstracts model remove {target.name}")
     return target
 
 
@@ -142,6 +140,6 @@ def _own_labels(folder: Path) -> Sequence[str]:
 
 def _report(name: str, target: Path, checked: "Checked") -> None:
     click.echo(f"{name}: {checked.tensors} tensors, each accounted for; {checked.digest}; in {target}", err=True)
-    train = f"flask --app wsgi model train --frozen --from {name} --data FILE --out DIR"
-    build = f"flask --app wsgi model build {name} --name NAME"
+    train = f"abstracts model train --frozen --from {name} --data FILE --out DIR"
+    build = f"abstracts model build {name} --name NAME"
     click.echo(f"Next: {build if (target / 'classifier.json').is_file() else train}", err=True)

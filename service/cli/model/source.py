@@ -62,7 +62,7 @@ class Source(click.ParamType[Path]):
             return artifact.path
         raise click.BadParameter(
             f"{value} is neither a folder nor a checkpoint or model that is installed. "
-            f"Get one: flask --app wsgi model pull {value}",
+            f"Get one: abstracts model pull {value}",
             ctx,
             param,
         )

@@ -82,7 +82,7 @@ def train(
     print_report(report)
     artifact = (options["out"] / MANIFEST).is_file()
     done = f"{options['out']} can be served once it lies in ABSTRACTS_MODEL_DIR beside its encoder."
-    click.echo(done if artifact else f"Next: flask --app wsgi model build {options['out']} --name NAME", err=True)
+    click.echo(done if artifact else f"Next: abstracts model build {options['out']} --name NAME", err=True)
 
 
 def _check_options(ctx: click.Context, frozen: bool) -> None:
@@ -147,7 +147,7 @@ def train_head(source: Path, data: tuple[Path, ...], options: dict[str, Any], co
 
 def as_typed(ctx: click.Context) -> str:
     """The command as it was given, for the record: of paths only the names, which mean something elsewhere, too."""
-    words = ["flask", "--app", "wsgi", "model", str(ctx.info_name)]
+    words = ["abstracts", "model", str(ctx.info_name)]
     for parameter in ctx.command.params:
         if ctx.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE:
             value = ctx.params[parameter.name or ""]

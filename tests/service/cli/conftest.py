@@ -17,6 +17,7 @@ from model.classifier import Classifier
 from service.app import create_app
 from service.bootstrap import Services
 from tests.service.conftest import StandIn
+from tests.sources import ROOT
 
 Run = Callable[..., Result]
 
@@ -56,16 +57,25 @@ def run(opened: CommandServices) -> Run:
     return run
 
 
+PROGRAM = "from service.__main__ import main; main()"
+"""What the script `abstracts` does."""
+
+
 @pytest.fixture
-def flask(pytestconfig: pytest.Config, tmp_path: Path, variables: dict[str, str]) -> Callable[..., list[str]]:
-    """Starts the real command line in a process of its own; its `Popen`."""
-    root = pytestconfig.rootpath
+def environ(variables: dict[str, str]) -> dict[str, str]:
+    """The environment of a process that runs the code of this checkout over the test's installation."""
+    return os.environ | variables | {"PYTHONPATH": str(ROOT)}
+
+
+@pytest.fixture
+def program(tmp_path: Path, environ: dict[str, str]) -> Callable[..., Any]:
+    """Starts the real command line in a process of its own, in another folder than the checkout; its `Popen`."""
 
     def start(*args: str, **settings: str) -> Any:
         return subprocess.Popen(
-            [sys.executable, "-m", "flask", "--app", "wsgi", *args],
+            [sys.executable, "-c", PROGRAM, *args],
             cwd=tmp_path,
-            env=os.environ | variables | settings | {"PYTHONPATH": str(root)},
+            env=environ | settings,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

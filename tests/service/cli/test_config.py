@@ -41,8 +41,8 @@ def test_check_knows_models_that_do_not_exist(run: Run, variables: dict[str, str
     assert "ABSTRACTS_DEFAULT_MODEL='nosuch': there are arxiv-mini" in result.stderr
 
 
-def test_wrong_settings_end_every_command_with_all_faults(flask: Callable[..., Any]) -> None:
-    process = flask("config", "check", ABSTRACTS_PORT="no", ABSTRACTS_LIMIT_KEY="many", ABSTRACTS_NOSUCH="1")
+def test_wrong_settings_end_every_command_with_all_faults(program: Callable[..., Any]) -> None:
+    process = program("config", "check", ABSTRACTS_PORT="no", ABSTRACTS_LIMIT_KEY="many", ABSTRACTS_NOSUCH="1")
     _, err = process.communicate(timeout=300)
     assert process.returncode == 1
     assert all(name in err for name in ("ABSTRACTS_PORT", "ABSTRACTS_LIMIT_KEY", "ABSTRACTS_NOSUCH"))

@@ -1,42 +1,41 @@
 """What is called often must start quickly: commands import only what they use."""
 
 import json
-import statistics
+import resource
 import subprocess
 import sys
-import time
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
 
 import pytest
 from flask import Flask
 
 from service.cli import COMMANDS, LazyCommand, register
 from service.cli.model import model
+from tests.service.cli.conftest import PROGRAM
 
 HEAVY = ("tensorflow", "keras", "transformers", "numpy", "ai_edge_litert", "tokenizers", "flask_smorest", "granian")
 PROBE = """
 import json, sys
-from flask.cli import main
-sys.argv = ["flask", "--app", "wsgi", *sys.argv[1:]]
+from service.__main__ import main
 try:
     main()
 finally:
     print("MODULES", json.dumps(sorted(sys.modules)), file=sys.stderr)
 """
-ROUNDS = 3
+ROUNDS = 5
+PROMISE = 3
+"""How many times what importing Flask takes a light command may take."""
 
 
 @pytest.mark.parametrize(
     "command", [["--help"], ["keys", "list"], ["keys", "create", "--name", "a"], ["model", "--help"]]
 )
-def test_light_commands_import_nothing_heavy(
-    flask: Callable[..., Any], command: list[str], tmp_path: Any, variables: dict[str, str], pytestconfig: Any
-) -> None:
+def test_light_commands_import_nothing_heavy(command: list[str], tmp_path: Path, environ: dict[str, str]) -> None:
     process = subprocess.run(
         [sys.executable, "-c", PROBE, *command],
         cwd=tmp_path,
-        env=variables | {"PYTHONPATH": str(pytestconfig.rootpath)},
+        env=environ,
         capture_output=True,
         text=True,
         timeout=300,
@@ -48,19 +47,29 @@ def test_light_commands_import_nothing_heavy(
 
 
 @pytest.mark.parametrize("command", [["--help"], ["keys", "list"]])
-def test_they_take_a_small_multiple_of_importing_flask(flask: Callable[..., Any], command: list[str]) -> None:
-    """The promise is 3; twice that is allowed here, since a test machine may be busy with something else."""
-    ours, bare = [], []
+def test_they_take_a_small_multiple_of_importing_flask(
+    command: list[str], tmp_path: Path, environ: dict[str, str]
+) -> None:
+    """Processor time, and of several turns the least: a busy machine changes neither much."""
+
+    def run(*arguments: str) -> None:
+        subprocess.run(
+            [sys.executable, "-c", *arguments], cwd=tmp_path, env=environ, check=True, capture_output=True, timeout=300
+        )
+
+    bare, ours = [], []
     for _ in range(ROUNDS):
-        bare.append(_seconds(lambda: subprocess.run([sys.executable, "-c", "import flask"], check=True, timeout=300)))
-        ours.append(_seconds(lambda: flask(*command).communicate(timeout=300)))
-    assert statistics.median(ours) <= 6 * statistics.median(bare)
+        bare.append(_seconds(lambda: run("import flask")))
+        ours.append(_seconds(lambda: run(PROGRAM, *command)))
+    assert min(ours) <= PROMISE * min(bare)
 
 
 def _seconds(work: Callable[[], object]) -> float:
-    started = time.perf_counter()
+    """Processor time that the children of this process have taken meanwhile."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     work()
-    return time.perf_counter() - started
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
 
 
 def stand_ins() -> list[LazyCommand]:
@@ -78,5 +87,5 @@ def test_everything_is_loaded_late() -> None:
 @pytest.mark.parametrize("stand_in", stand_ins(), ids=lambda command: str(command.name))
 def test_what_stands_for_a_command_says_what_the_command_says(stand_in: LazyCommand) -> None:
     command = stand_in.load()
-    assert command.name == stand_in.name
+    assert command.name == stand_in.name or stand_in.name == "limiter"  # flask-limiter's, which calls it `cli`
     assert " ".join((command.help or "").split()).startswith((stand_in.help or "").rstrip("."))

@@ -118,7 +118,7 @@ def test_the_recorded_command_has_no_path_of_this_machine(tmp_path: Path, monkey
     result = CliRunner().invoke(train, [str(word) for word in typed])
     assert result.exit_code == 0, result.output
     folder = tmp_path.name
-    assert noted == [f"flask --app wsgi model train --from {folder} --data a.jsonl 'b c.jsonl' --out out --seed 7"]
+    assert noted == [f"abstracts model train --from {folder} --data a.jsonl 'b c.jsonl' --out out --seed 7"]
 
 
 def test_a_missing_extra_says_how_to_install_it() -> None:

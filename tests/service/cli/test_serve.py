@@ -18,7 +18,7 @@ from service.cli.serve import ABSTRACT
 from service.front.server import base_url
 from tests.service.waiting import until
 
-Flask = Callable[..., Any]
+Program = Callable[..., Any]
 
 
 @pytest.fixture
@@ -30,9 +30,9 @@ def port() -> int:
 
 
 @contextmanager
-def serving(flask: Flask, port: int, *options: str) -> Iterator[list[str]]:
+def serving(program: Program, port: int, *options: str) -> Iterator[list[str]]:
     """A server that answers; the lines that it printed before the one that says so."""
-    process = flask("serve", *options, ABSTRACTS_PORT=str(port))
+    process = program("serve", *options, ABSTRACTS_PORT=str(port))
     try:
         lines: list[str] = []
         while not (line := process.stderr.readline()).startswith("[INFO] Listening on"):
@@ -64,8 +64,8 @@ def curl(lines: list[str]) -> list[str]:
     return shlex.split(joined)
 
 
-def test_the_printed_line_works_and_the_key_is_made_once(flask: Flask, port: int) -> None:
-    with serving(flask, port, "--first-key") as lines:
+def test_the_printed_line_works_and_the_key_is_made_once(program: Program, port: int) -> None:
+    with serving(program, port, "--first-key") as lines:
         _, address, _, authorization, _, content_type, _, body = curl(lines)
         assert address == f"http://127.0.0.1:{port}/api/predict/"
         assert json.loads(body) == {"abstract": ABSTRACT}
@@ -75,18 +75,18 @@ def test_the_printed_line_works_and_the_key_is_made_once(flask: Flask, port: int
         answer = requests.post(address, data=body, headers=headers, timeout=30)
         assert answer.status_code == 500
         assert answer.json()["type"] == "/problems/engine-failed"
-    with serving(flask, port, "--first-key") as lines:
+    with serving(program, port, "--first-key") as lines:
         assert "Bearer $KEY" in curl(lines)[3]
         assert "KEY=$(" in "".join(lines)
         assert "abs_" not in "".join(lines)
 
 
-def test_without_first_key_none_is_made(flask: Flask, port: int) -> None:
-    with serving(flask, port) as lines:
+def test_without_first_key_none_is_made(program: Program, port: int) -> None:
+    with serving(program, port) as lines:
         assert "Bearer $KEY" in curl(lines)[3]
         refused = requests.post(f"http://127.0.0.1:{port}/api/predict/", json={"abstract": ABSTRACT}, timeout=30)
         assert refused.status_code == 401
-    out, _ = flask("keys", "list", "--json").communicate(timeout=300)
+    out, _ = program("keys", "list", "--json").communicate(timeout=300)
     assert json.loads(out) == []
 
 
@@ -98,9 +98,9 @@ def test_the_address_for_clients(host: str, url: str) -> None:
     assert base_url(load_settings({"ABSTRACTS_HOST": host, "ABSTRACTS_PORT": "81"})) == url
 
 
-def test_an_address_in_use_is_one_line(flask: Flask) -> None:
+def test_an_address_in_use_is_one_line(program: Program) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        process = flask("serve", ABSTRACTS_PORT=str(taken.getsockname()[1]))
+        process = program("serve", ABSTRACTS_PORT=str(taken.getsockname()[1]))
         _, err = process.communicate(timeout=300)
     assert process.returncode == 1
     assert err.startswith("Error: cannot listen on 127.0.0.1:")
