@@ -1,9 +1,10 @@
 """What WSGI servers and `flask --app wsgi` load. Wrong settings end the process with all faults in one message."""
 
 from config import SettingsError
-from service.app import create_app
+from service.app import create_app, create_cli
+from service.cli import is_own_command
 
 try:
-    app = create_app()
+    app = create_cli() if is_own_command() else create_app()
 except SettingsError as error:
     raise SystemExit(f"Error: {error}") from error

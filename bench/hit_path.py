@@ -111,7 +111,6 @@ def _all_apps(sides: Sides) -> WSGI:
     apps: dict[str, WSGI] = {BARE: bare_app()}
     for name, settings in sides.items():
         service = create_app(load_settings(settings))
-        service.build()
         apps[name] = service
 
     def dispatch(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:

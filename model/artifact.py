@@ -15,7 +15,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -85,8 +85,9 @@ class Manifest:
             not in ("sigmoid", "softmax"),
             f"threshold {self.threshold} is not between 0 and 1": not 0 <= self.threshold <= 1,
             f"max_tokens {self.max_tokens} is not between 3 and 512": not 3 <= self.max_tokens <= 512,
-            f"made for normaliser {self.normaliser}, this is {NORMALISER_VERSION}: build it again": self.normaliser
-            != NORMALISER_VERSION,
+            f"made for normaliser {self.normaliser}, this is {NORMALISER_VERSION}: restamp it or build it again": (
+                self.normaliser != NORMALISER_VERSION
+            ),
             f"files does not name {' and '.join(sorted(needed))}": not needed <= set(self.files),
             f"encoder {self.encoder!r} is not a name and a digest": bool(self.encoder)
             and (set(self.encoder) != {"name", "digest"} or not NAME.fullmatch(str(self.encoder["name"]))),
@@ -200,6 +201,27 @@ def write_artifact(out: Path, files: Mapping[str, bytes], manifest: Mapping[str,
             shutil.rmtree(out)
         folder.replace(out)
     return Artifact.open(out)
+
+
+def restamp(path: Path) -> Artifact:
+    """Take over an artifact that was made for another normaliser, and return it opened; its files stay as they are.
+
+    Its digest is another one, and its scores are to be measured again. Where it shares an encoder, that one is taken
+    over first. ArtifactError if anything else is wrong with it.
+    """
+    manifest = _read_manifest(path)
+    stamped = replace(manifest, normaliser=NORMALISER_VERSION)
+    if manifest.encoder:
+        encoder = path.parent / manifest.encoder["name"]
+        current = _read_manifest(encoder if (encoder / MANIFEST).is_file() else SHIPPED / encoder.name)
+        if replace(current, normaliser=manifest.normaliser).digest() == manifest.encoder["digest"]:
+            stamped = replace(stamped, encoder={"name": current.name, "digest": current.digest()})
+    write_manifest(path, stamped)
+    try:
+        return Artifact.open(path)
+    except ArtifactError:
+        write_manifest(path, manifest)
+        raise
 
 
 def sha256_of(*paths: Path) -> str:

@@ -1,7 +1,8 @@
-"""The composition root: settings become collaborators, each made when it is first asked for."""
+"""The composition root: settings become collaborators, each made once, when it is first asked for."""
 
-from functools import cached_property
-from typing import TYPE_CHECKING
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from config import Settings
 from storage.breaker import GuardedBackend
@@ -20,8 +21,9 @@ if TYPE_CHECKING:
     from service.jobs.attendants import Attendant
     from service.jobs.runner import Runner
     from service.pdf.extract import Extractor
-    from service.predicting.classification import Classification
+    from service.predicting.memory import Memory
     from service.predicting.models import Models
+    from service.predicting.predictor import Predictor
     from service.telemetry.logs import AccessLog
     from service.telemetry.metrics import Metrics
     from storage.base import Backend
@@ -36,6 +38,32 @@ PROBE_TIMEOUT = 2.0
 """Seconds that a readiness probe waits for TensorFlow Serving, for each model."""
 
 
+T = TypeVar("T")
+
+
+class once(Generic[T]):  # noqa: N801  (used like property)
+    """A property that is worked out once for each Services, also when several threads ask for it at once."""
+
+    def __init__(self, make: Callable[[Any], T]) -> None:
+        self._make = make
+        self.__doc__ = make.__doc__
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    @overload
+    def __get__(self, services: None, owner: type) -> "once[T]": ...
+    @overload
+    def __get__(self, services: "Services", owner: type) -> T: ...
+    def __get__(self, services: "Services | None", owner: type) -> "T | once[T]":
+        if services is None:
+            return self
+        with services.making:
+            made: T = vars(services)[self._name] if self._name in vars(services) else self._make(services)
+            vars(services)[self._name] = made  # from now on it is found without asking here
+        return made
+
+
 class Services:
     """Everything that runs, from one Settings object.
 
@@ -45,8 +73,9 @@ class Services:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.making = threading.RLock()
 
-    @cached_property
+    @once
     def bare_backend(self) -> "Backend":
         """The store itself, for commands that look after it; not yet connected."""
         settings = self.settings
@@ -59,40 +88,40 @@ class Services:
             ca=settings.store_ca,
         )
 
-    @cached_property
+    @once
     def backend(self) -> GuardedBackend:
         """The store behind its circuit breaker."""
         return GuardedBackend(self.bare_backend)
 
-    @cached_property
-    def results(self) -> "Predictions":
+    @once
+    def predictions(self) -> "Predictions":
         """Stored predictions."""
         from storage.records.predictions import Predictions
 
         return Predictions(self.backend)
 
-    @cached_property
+    @once
     def keys(self) -> "Keys":
         """API keys."""
         from storage.records.apikeys import Keys
 
         return Keys(self.backend)
 
-    @cached_property
+    @once
     def registry(self) -> "Registry":
         """Which models there are."""
         from model.registry import Registry
 
         return Registry(self.settings.model_dir, self.settings.default_model)
 
-    @cached_property
+    @once
     def models(self) -> "Models":
         """The models that answer, each loaded when it first has to run."""
         from service.predicting.models import Models
 
-        return Models(self.registry, self.make_classifier, self._is_reachable)
+        return Models(self.registry, self.make_classifier)
 
-    def _is_reachable(self, name: str) -> bool:
+    def is_reachable(self, name: str) -> bool:
         """Whether TensorFlow Serving, where it runs the models, has this one."""
         if not self.settings.tfserving_url:
             return True
@@ -100,7 +129,7 @@ class Services:
 
         return is_available(self.settings.tfserving_url, name, PROBE_TIMEOUT)
 
-    @cached_property
+    @once
     def model_memory(self) -> "MemoryBudget":
         """The memory that all models share."""
         from model.budget import MemoryBudget
@@ -131,30 +160,36 @@ class Services:
 
         return TFServingEngine(self.settings.tfserving_url, artifact.name, len(artifact.manifest.labels))
 
-    @cached_property
-    def classification(self) -> "Classification":
+    @once
+    def memory(self) -> "Memory":
+        """Predictions kept in this process."""
+        from service.predicting.memory import Memory
+
+        return Memory(self.settings.l1_size, self.settings.l1_ttl.total_seconds())
+
+    @once
+    def predictor(self) -> "Predictor":
         """Abstracts to answers, through the cache."""
-        from service.predicting.classification import Classification
+        from service.predicting.predictor import Predictor
 
         settings = self.settings
-        return Classification(
-            self.results,
-            self.models,
-            l1_size=settings.l1_size,
-            l1_ttl=settings.l1_ttl.total_seconds(),
+        return Predictor(
+            self.predictions,
+            self.memory,
+            self.metrics,
             flight_timeout=settings.queue_deadline.total_seconds() + FLIGHT_GRACE,
             result_ttl=settings.result_ttl,
             store_abstracts=settings.store_abstracts,
         )
 
-    @cached_property
+    @once
     def pdfs(self) -> "Extractor":
         """PDFs to abstracts."""
         from service.pdf.extract import Extractor
 
         return Extractor()
 
-    @cached_property
+    @once
     def authenticator(self) -> "Authenticator":
         """Who is asking."""
         from service.access.auth import Authenticator
@@ -162,7 +197,7 @@ class Services:
         settings = self.settings
         return Authenticator(self.keys, settings.key_cache_ttl.total_seconds(), settings.key_outage_ttl.total_seconds())
 
-    @cached_property
+    @once
     def limits(self) -> "RateLimits":
         """How much each may ask."""
         from service.access.limiter import strategy_of
@@ -173,7 +208,7 @@ class Services:
             strategy_of(self.limiter), ip=settings.limit_ip, key=settings.limit_key, inference=settings.limit_inference
         )
 
-    @cached_property
+    @once
     def limiter(self) -> "Limiter":
         """flask-limiter: counts in the store whoever else does, so that all who share it hold the limits together."""
         from service.access.limiter import make_limiter
@@ -182,21 +217,21 @@ class Services:
         notations = {"ip": settings.limit_ip, "key": settings.limit_key, "inference": settings.limit_inference}
         return make_limiter(settings.store_url, self.backend, notations)
 
-    @cached_property
+    @once
     def jobs(self) -> "Jobs":
         """Stored jobs."""
         from storage.records.jobs import Jobs
 
         return Jobs(self.backend, ttl=self.settings.job_ttl)
 
-    @cached_property
+    @once
     def runner(self) -> "Runner":
         """Works jobs off, whoever holds them."""
         from service.jobs.runner import Runner
 
-        return Runner(self.jobs, self.models, self.classification, self.keys, self.limits, self.metrics.answered)
+        return Runner(self.jobs, self.models, self.predictor, self.keys, self.limits)
 
-    @cached_property
+    @once
     def attendant(self) -> "Attendant":
         """Looks after jobs while the server runs: works them off, or hands them to the broker."""
         if self.settings.jobs_broker_url:
@@ -207,7 +242,7 @@ class Services:
 
         return LocalWorker(self.jobs, lambda: self.runner)
 
-    @cached_property
+    @once
     def metrics(self) -> "Metrics":
         """What Prometheus scrapes."""
         from service.telemetry.metrics import Metrics
@@ -216,7 +251,7 @@ class Services:
         metrics.watch_store(lambda: self.backend.errors, lambda: self.backend.available)
         return metrics
 
-    @cached_property
+    @once
     def access_log(self) -> "AccessLog | None":
         """One line a request on standard output; none where only warnings are wanted."""
         from service.telemetry.logs import AccessLog

@@ -1,10 +1,55 @@
 """What the service itself refuses. problems.py says what each becomes in HTTP."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+Slug = Literal[
+    "body-too-large",
+    "engine-failed",
+    "idempotency-key-reused",
+    "internal-error",
+    "invalid-request",
+    "key-missing",
+    "key-refused",
+    "limit-exceeded",
+    "malformed-body",
+    "model-damaged",
+    "model-not-ready",
+    "no-such-job",
+    "no-such-prediction",
+    "not-a-pdf",
+    "not-ready",
+    "not-stored",
+    "overloaded",
+    "pdf-busy",
+    "pdf-damaged",
+    "pdf-encrypted",
+    "pdf-too-demanding",
+    "pdf-too-large",
+    "pdf-without-abstract",
+    "pdf-without-text",
+    "scope-missing",
+    "store-unavailable",
+    "too-many-jobs",
+    "unknown-model",
+    "wrong-content-type",
+]
+"""Names a kind of problem: the row of the table in problems.py, and the end of the problem's `type`."""
 
 
 class ServiceError(Exception):
-    """Base of all errors of this package; the message may be shown to a client."""
+    """Base of all errors of this package; the message may be shown to a client.
+
+    retry_after: seconds after which a new try is sensible. members: what the problem says besides (RFC 9457, 3.2).
+    """
+
+    def __init__(
+        self, slug: Slug, message: str, *, retry_after: float | None = None, members: Mapping[str, Any] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.slug: Slug = slug
+        self.retry_after = retry_after
+        self.members = members or {}
 
 
 class InvalidRequest(ServiceError):
@@ -15,60 +60,26 @@ class InvalidRequest(ServiceError):
 
     def __init__(self, errors: Mapping[str, Sequence[str]]) -> None:
         self.errors = {field: list(messages) for field, messages in errors.items()}
-        super().__init__("; ".join(f"{field}: {' '.join(messages)}" for field, messages in self.errors.items()))
-
-
-class MalformedBody(ServiceError):
-    """A body that is empty or is not JSON."""
-
-
-class WrongContentType(ServiceError):
-    """A body of a media type that the route does not take."""
-
-
-class KeyMissing(ServiceError):
-    """No API key came with the request."""
-
-
-class KeyRefused(ServiceError):
-    """The API key is malformed, unknown, revoked or expired."""
-
-
-class ScopeMissing(ServiceError):
-    """The API key is good, but not for this."""
+        message = "; ".join(f"{field}: {' '.join(messages)}" for field, messages in self.errors.items())
+        super().__init__("invalid-request", message, members={"errors": self.errors})
 
 
 class LimitExceeded(ServiceError):
     """A rate limit is used up; `retry_after` is in whole seconds, at least 1."""
 
     def __init__(self, message: str, retry_after: int) -> None:
-        super().__init__(message)
-        self.retry_after = retry_after
-
-
-class NoSuchPrediction(ServiceError):
-    """Nothing is stored under that id."""
-
-
-class NoSuchJob(ServiceError):
-    """There is no job with that id, or it belongs to another API key."""
+        super().__init__("limit-exceeded", message, retry_after=retry_after)
 
 
 class BrokerUnavailable(ServiceError):
     """A message could not be sent; its job waits in the store."""
 
-
-class NotStored(ServiceError):
-    """The client wants a stored answer or none, and there is none."""
-
-
-class NotReady(ServiceError):
-    """No model can answer; `report` is the readiness report."""
-
-    def __init__(self, report: Mapping[str, object]) -> None:
-        super().__init__("No model can answer.")
-        self.report = report
+    def __init__(self, message: str) -> None:
+        super().__init__("internal-error", message)
 
 
 class NotRunning(ServiceError):
     """No server runs that could be told something."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("internal-error", message)

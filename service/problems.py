@@ -1,279 +1,236 @@
-"""Every error becomes application/problem+json (RFC 9457). The one place with HTTP statuses."""
+"""Every error becomes application/problem+json (RFC 9457). The table here is the one place with HTTP statuses."""
 
 import json
 import logging
 import uuid
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 from flask import Flask, Response, request
-from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound, RequestEntityTooLarge
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
 from werkzeug.routing import RequestRedirect
 
 from model.errors import ArtifactError, EngineError, ModelUnavailable, Overloaded, UnknownModel
-from service.errors import (
-    InvalidRequest,
-    KeyMissing,
-    KeyRefused,
-    LimitExceeded,
-    MalformedBody,
-    NoSuchJob,
-    NoSuchPrediction,
-    NotReady,
-    NotStored,
-    ScopeMissing,
-    WrongContentType,
-)
+from service.errors import ServiceError, Slug
 from service.listings import remedy
-from service.pdf.errors import (
-    NotAPdf,
-    PdfBusy,
-    PdfDamaged,
-    PdfEncrypted,
-    PdfTooDemanding,
-    PdfTooLarge,
-    PdfWithoutAbstract,
-    PdfWithoutText,
-)
 from storage.errors import Full, NameTaken, Unavailable
 
 log = logging.getLogger("abstracts.problems")
 
-CONTENT_TYPE = "application/problem+json"
-STORE_RETRY_AFTER = 5
-"""Seconds after which a store that is out may be back; its breaker tries about as often."""
-JOBS_RETRY_AFTER = 60
-"""Seconds after which there may be room for another job."""
+CONTENT_TYPE: Final = "application/problem+json"
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What an exception type is in HTTP. `slug` names it in `type`; `meaning` is served there."""
+    """What an error is in HTTP. `meaning` is served under the problem's type.
+
+    detail: what is said of an error whose own message is not for clients. retry_after: seconds after which a new try is
+    sensible, where the error names none; None if a new try is not. challenge: the end of WWW-Authenticate (RFC 6750).
+    """
 
     status: HTTPStatus
-    slug: str
     title: str
     meaning: str
+    detail: str = ""
+    retry_after: int | None = None
+    challenge: str | None = None
 
 
-KINDS: dict[type[Exception], Kind] = {
-    InvalidRequest: Kind(
-        HTTPStatus.BAD_REQUEST,
-        "invalid-request",
+_BAD = HTTPStatus.BAD_REQUEST
+_LARGE = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+_UNPROCESSABLE = HTTPStatus.UNPROCESSABLE_ENTITY
+_UNAVAILABLE = HTTPStatus.SERVICE_UNAVAILABLE
+_WAIT = "Retry-After says how long to wait."
+
+KINDS: Final[Mapping[Slug, Kind]] = {
+    "invalid-request": Kind(
+        _BAD,
         "The request is not valid",
-        "`errors` says for each field what to mend.",
+        "`errors` says for each field what to correct.",
+        "Correct what `errors` names and send the request again.",
     ),
-    MalformedBody: Kind(
-        HTTPStatus.BAD_REQUEST, "malformed-body", "The body cannot be read", "Send one JSON object in UTF-8."
+    "malformed-body": Kind(_BAD, "The body cannot be read", "Send one JSON object in UTF-8."),
+    "key-missing": Kind(
+        HTTPStatus.UNAUTHORIZED, "An API key is needed", "Nothing under /api is open without a key.", challenge=""
     ),
-    KeyMissing: Kind(
-        HTTPStatus.UNAUTHORIZED, "key-missing", "An API key is needed", "Nothing under /api is open without a key."
-    ),
-    KeyRefused: Kind(
+    "key-refused": Kind(
         HTTPStatus.UNAUTHORIZED,
-        "key-refused",
         "The API key is refused",
         "It is malformed, unknown, revoked or expired.",
+        challenge=', error="invalid_token"',
     ),
-    ScopeMissing: Kind(
-        HTTPStatus.FORBIDDEN, "scope-missing", "The API key is not for this", "It lacks the scope that the route needs."
+    "scope-missing": Kind(
+        HTTPStatus.FORBIDDEN,
+        "The API key is not for this",
+        "It lacks the scope that the route needs.",
+        challenge=', error="insufficient_scope"',
     ),
-    NoSuchPrediction: Kind(
-        HTTPStatus.NOT_FOUND, "no-such-prediction", "There is no such prediction", "It was never stored, or is gone."
+    "no-such-prediction": Kind(HTTPStatus.NOT_FOUND, "There is no such prediction", "It was never stored, or is gone."),
+    "no-such-job": Kind(
+        HTTPStatus.NOT_FOUND, "There is no such job", "It is another key's, was never made, or is gone."
     ),
-    NoSuchJob: Kind(
-        HTTPStatus.NOT_FOUND, "no-such-job", "There is no such job", "It is another key's, was never made, or is gone."
+    "unknown-model": Kind(HTTPStatus.NOT_FOUND, "There is no such model", "GET /api/models lists the models."),
+    "body-too-large": Kind(
+        _LARGE,
+        "The body is too large",
+        "One abstract fits in 64 KiB.",
+        "The body is larger than this route takes. Send less.",
     ),
-    UnknownModel: Kind(
-        HTTPStatus.NOT_FOUND, "unknown-model", "There is no such model", "GET /api/models lists the models."
-    ),
-    RequestEntityTooLarge: Kind(
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body-too-large", "The body is too large", "One abstract fits in 64 KiB."
-    ),
-    WrongContentType: Kind(
+    "wrong-content-type": Kind(
         HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-        "wrong-content-type",
         "The body has the wrong type",
         "Send it with the Content-Type that the route takes.",
     ),
-    PdfTooLarge: Kind(
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "pdf-too-large", "The PDF is too large", "A PDF may have 20 MiB."
+    "pdf-too-large": Kind(_LARGE, "The PDF is too large", "A PDF may have 20 MiB."),
+    "not-a-pdf": Kind(_UNPROCESSABLE, "The file is not a PDF", "It is empty or of another kind."),
+    "pdf-damaged": Kind(_UNPROCESSABLE, "The PDF is damaged", "Its structure cannot be read."),
+    "pdf-encrypted": Kind(_UNPROCESSABLE, "The PDF is encrypted", "It opens only with a password."),
+    "pdf-without-text": Kind(_UNPROCESSABLE, "The PDF has no text", "Its first pages are pictures, like a scan's."),
+    "pdf-without-abstract": Kind(
+        _UNPROCESSABLE, "The PDF shows no abstract", "None was recognised on its first pages."
     ),
-    NotAPdf: Kind(
-        HTTPStatus.UNPROCESSABLE_ENTITY, "not-a-pdf", "The file is not a PDF", "It is empty or of another kind."
+    "pdf-too-demanding": Kind(
+        _UNPROCESSABLE, "The PDF takes too much to read", "Time and memory for a PDF are limited."
     ),
-    PdfDamaged: Kind(
-        HTTPStatus.UNPROCESSABLE_ENTITY, "pdf-damaged", "The PDF is damaged", "Its structure cannot be read."
-    ),
-    PdfEncrypted: Kind(
-        HTTPStatus.UNPROCESSABLE_ENTITY, "pdf-encrypted", "The PDF is encrypted", "It opens only with a password."
-    ),
-    PdfWithoutText: Kind(
-        HTTPStatus.UNPROCESSABLE_ENTITY,
-        "pdf-without-text",
-        "The PDF has no text",
-        "Its first pages are pictures, like a scan's.",
-    ),
-    PdfWithoutAbstract: Kind(
-        HTTPStatus.UNPROCESSABLE_ENTITY,
-        "pdf-without-abstract",
-        "The PDF shows no abstract",
-        "None was recognised on its first three pages.",
-    ),
-    PdfTooDemanding: Kind(
-        HTTPStatus.UNPROCESSABLE_ENTITY,
-        "pdf-too-demanding",
-        "The PDF takes too much to read",
-        "Time and memory for a PDF are limited.",
-    ),
-    PdfBusy: Kind(
-        HTTPStatus.SERVICE_UNAVAILABLE,
-        "pdf-busy",
-        "Too many PDFs are being read",
-        "Retry-After says how long to wait.",
-    ),
-    NameTaken: Kind(
-        HTTPStatus.UNPROCESSABLE_ENTITY,
-        "idempotency-key-reused",
+    "pdf-busy": Kind(_UNAVAILABLE, "Too many PDFs are being read", _WAIT, retry_after=10),
+    "idempotency-key-reused": Kind(
+        _UNPROCESSABLE,
         "The Idempotency-Key stands for another request",
         "Send the first request again unchanged, or another key.",
+        "This Idempotency-Key was sent before with another body. Send that body, or another key.",
     ),
-    LimitExceeded: Kind(
-        HTTPStatus.TOO_MANY_REQUESTS, "limit-exceeded", "A rate limit is used up", "Retry-After says how long to wait."
+    "limit-exceeded": Kind(HTTPStatus.TOO_MANY_REQUESTS, "A rate limit is used up", _WAIT, retry_after=1),
+    "overloaded": Kind(_UNAVAILABLE, "The model is overloaded", _WAIT, retry_after=1),
+    "model-not-ready": Kind(_UNAVAILABLE, "The model is not ready", "`remedy` makes it ready."),
+    "model-damaged": Kind(
+        _UNAVAILABLE,
+        "The model is damaged",
+        "The operator has to install it again.",
+        "The model's files are incomplete or altered. The operator has to install it again.",
     ),
-    Overloaded: Kind(
-        HTTPStatus.SERVICE_UNAVAILABLE, "overloaded", "The model is overloaded", "Retry-After says how long to wait."
+    "store-unavailable": Kind(
+        _UNAVAILABLE,
+        "The store does not answer",
+        "Try again a little later.",
+        "The store does not answer, and this request cannot do without it. Try again a little later.",
+        retry_after=5,
     ),
-    ModelUnavailable: Kind(
-        HTTPStatus.SERVICE_UNAVAILABLE, "model-not-ready", "The model is not ready", "`remedy` makes it ready."
+    "too-many-jobs": Kind(
+        _UNAVAILABLE,
+        "Too many jobs wait",
+        "Retry-After says when to try again.",
+        "Too many jobs wait already. Try again a little later.",
+        retry_after=60,
     ),
-    ArtifactError: Kind(
-        HTTPStatus.SERVICE_UNAVAILABLE, "model-damaged", "The model is damaged", "The operator has to install it again."
+    "not-ready": Kind(_UNAVAILABLE, "The service is not ready", "No model can answer."),
+    "not-stored": Kind(
+        HTTPStatus.GATEWAY_TIMEOUT, "There is no stored answer", "RFC 9111, section 5.2.1.7: only-if-cached."
     ),
-    Unavailable: Kind(
-        HTTPStatus.SERVICE_UNAVAILABLE, "store-unavailable", "The store does not answer", "Try again a little later."
-    ),
-    Full: Kind(
-        HTTPStatus.SERVICE_UNAVAILABLE, "too-many-jobs", "Too many jobs wait", "Retry-After says when to try again."
-    ),
-    NotReady: Kind(HTTPStatus.SERVICE_UNAVAILABLE, "not-ready", "The service is not ready", "No model can answer."),
-    NotStored: Kind(
-        HTTPStatus.GATEWAY_TIMEOUT,
-        "not-stored",
-        "There is no stored answer",
-        "RFC 9111, section 5.2.1.7: only-if-cached.",
-    ),
-    EngineError: Kind(
+    "engine-failed": Kind(
         HTTPStatus.INTERNAL_SERVER_ERROR,
-        "engine-failed",
         "The model failed on this text",
         "The operator's log has more.",
+        "The model failed on this text. Try another; the operator's log has more.",
+    ),
+    "internal-error": Kind(
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        "The service failed",
+        "The log has more, under `instance`.",
+        "The service failed unexpectedly. Tell the operator the instance, which is in the log.",
     ),
 }
-INTERNAL = Kind(
-    HTTPStatus.INTERNAL_SERVER_ERROR, "internal-error", "The service failed", "The log has more, under `instance`."
-)
 
-_OWN_WORDS: dict[type[Exception], str] = {
-    RequestEntityTooLarge: "The body is larger than this route takes. Send less.",
-    NotFound: "There is nothing at this address. GET /openapi.json lists what there is.",
-    Unavailable: "The store does not answer, and this request cannot do without it. Try again a little later.",
-    NameTaken: "This Idempotency-Key was sent before with another body. Send that body, or another key.",
-    Full: "Too many jobs wait already. Try again a little later.",
-    EngineError: "The model failed on this text. Try another; the operator's log has more.",
+FOREIGN: Final[Mapping[type[Exception], Slug]] = {
+    RequestEntityTooLarge: "body-too-large",
+    UnknownModel: "unknown-model",
+    ModelUnavailable: "model-not-ready",
+    ArtifactError: "model-damaged",
+    EngineError: "engine-failed",
+    Overloaded: "overloaded",
+    Unavailable: "store-unavailable",
+    NameTaken: "idempotency-key-reused",
+    Full: "too-many-jobs",
 }
+"""What errors of other packages are here."""
+
+_NOTHING_HERE = "There is nothing at this address. GET /openapi.json lists what there is."
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """An error as a client sees it."""
+
+    status: HTTPStatus
+    type: str
+    title: str
+    detail: str
+    members: Mapping[str, Any] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def body(self) -> dict[str, Any]:
+        """The JSON object."""
+        about = {"type": self.type, "title": self.title, "status": self.status.value, "detail": self.detail}
+        return {**about, **self.members}
 
 
 def register(app: Flask) -> None:
     """Makes every error of the app a problem."""
     app.register_error_handler(Exception, to_response)
+    app.register_error_handler(HTTPException, to_response)
 
 
 def to_response(error: Exception) -> Response:
-    """The problem that an error becomes. What the table does not know is logged and shown as an internal error."""
+    """The response that an error becomes."""
     if isinstance(error, RequestRedirect):
         return Response(headers=list(error.get_headers()), status=error.code)
-    kind = kind_of(error)
-    if kind is not None:
-        return _respond(kind.status, f"/problems/{kind.slug}", kind.title, _detail(error), _members(error), error)
+    problem = describe(error)
+    headers = {"Cache-Control": "no-store", **problem.headers}
+    return Response(json.dumps(problem.body()), problem.status, headers, content_type=CONTENT_TYPE)
+
+
+def describe(error: Exception) -> Problem:
+    """The problem that an error is. What the table does not know is logged and shown as an internal error."""
+    slug = slug_of(error)
+    if slug is not None:
+        return _from_table(slug, error)
     if isinstance(error, HTTPException) and error.code is not None:
-        return _respond(HTTPStatus(error.code), "about:blank", error.name, _detail(error), {}, error)
+        return _from_werkzeug(error, HTTPStatus(error.code))
     instance = f"urn:uuid:{uuid.uuid4()}"
-    log.exception("%s: unexpected error", instance, exc_info=error)
-    detail = "The service failed unexpectedly. Tell the operator the instance, which is in the log."
-    members = {"instance": instance}
-    return _respond(INTERNAL.status, f"/problems/{INTERNAL.slug}", INTERNAL.title, detail, members, error)
+    log.error("%s: unexpected error", instance, exc_info=error)
+    kind = KINDS["internal-error"]
+    return Problem(kind.status, "/problems/internal-error", kind.title, kind.detail, {"instance": instance})
 
 
-def kind_of(error: Exception) -> Kind | None:
-    """The table's entry for the nearest of the error's classes."""
-    return next((KINDS[cls] for cls in type(error).__mro__ if cls in KINDS), None)
+def slug_of(error: Exception) -> Slug | None:
+    """The kind of an error, or None if nobody foresaw it."""
+    if isinstance(error, ServiceError):
+        return error.slug
+    return next((FOREIGN[cls] for cls in type(error).__mro__ if cls in FOREIGN), None)
 
 
-def as_object(error: Exception) -> dict[str, Any]:
-    """The problem of a known error as a JSON object, for where many answers share one response."""
-    kind = kind_of(error) or INTERNAL
-    return _body(kind.status, f"/problems/{kind.slug}", kind.title, _detail(error), _members(error))
-
-
-def _detail(error: Exception) -> str:
-    for cls in type(error).__mro__:
-        if cls in _OWN_WORDS:
-            return _OWN_WORDS[cls]
+def _from_table(slug: Slug, error: Exception) -> Problem:
+    kind = KINDS[slug]
+    members = getattr(error, "members", {})
+    detail = kind.detail or str(error)
     if isinstance(error, ModelUnavailable):
-        return f"The model {error.name} is not ready: {error.reason}."
+        detail = f"The model {error.name} is not ready: {error.reason}."
+        members = {"remedy": remedy(error.name, error.state, error.need)}
+    headers = {}
+    retry_after = getattr(error, "retry_after", None) or kind.retry_after
+    if retry_after is not None:
+        headers["Retry-After"] = str(max(1, round(retry_after)))
+    if kind.challenge is not None:
+        headers["WWW-Authenticate"] = f'Bearer realm="abstracts"{kind.challenge}'
+    return Problem(kind.status, f"/problems/{slug}", kind.title, detail, members, headers)
+
+
+def _from_werkzeug(error: HTTPException, status: HTTPStatus) -> Problem:
+    detail = _NOTHING_HERE if status == HTTPStatus.NOT_FOUND else error.description or error.name
+    headers = {}
     if isinstance(error, MethodNotAllowed):
-        return f"{request.method} is not for this address. Use {', '.join(sorted(error.valid_methods or ()))}."
-    if isinstance(error, ArtifactError):
-        return "The model's files are incomplete or altered. The operator has to install it again."
-    if isinstance(error, InvalidRequest):
-        return "Mend what `errors` names and send the request again."
-    if isinstance(error, HTTPException):
-        return error.description or error.name
-    return str(error)
-
-
-def _members(error: Exception) -> dict[str, Any]:
-    """Extension members."""
-    if isinstance(error, InvalidRequest):
-        return {"errors": error.errors}
-    if isinstance(error, ModelUnavailable):
-        return {"remedy": remedy(error.name, error.state, error.need)}
-    if isinstance(error, NotReady):
-        return dict(error.report)
-    return {}
-
-
-def _body(status: HTTPStatus, type_: str, title: str, detail: str, members: dict[str, Any]) -> dict[str, Any]:
-    return {"type": type_, "title": title, "status": status.value, "detail": detail, **members}
-
-
-def _respond(
-    status: HTTPStatus, type_: str, title: str, detail: str, members: dict[str, Any], error: Exception
-) -> Response:
-    body = json.dumps(_body(status, type_, title, detail, members))
-    response = Response(body, status=status, content_type=CONTENT_TYPE)
-    response.headers["Cache-Control"] = "no-store"
-    response.headers.update(_headers(error))
-    return response
-
-
-def _headers(error: Exception) -> dict[str, str]:
-    if isinstance(error, KeyMissing):
-        return {"WWW-Authenticate": 'Bearer realm="abstracts"'}
-    if isinstance(error, KeyRefused):
-        return {"WWW-Authenticate": 'Bearer realm="abstracts", error="invalid_token"'}
-    if isinstance(error, ScopeMissing):
-        return {"WWW-Authenticate": 'Bearer realm="abstracts", error="insufficient_scope"'}
-    if isinstance(error, LimitExceeded | PdfBusy):
-        return {"Retry-After": str(error.retry_after)}
-    if isinstance(error, Overloaded):
-        return {"Retry-After": str(max(1, round(error.retry_after)))}
-    if isinstance(error, Unavailable):
-        return {"Retry-After": str(STORE_RETRY_AFTER)}
-    if isinstance(error, Full):
-        return {"Retry-After": str(JOBS_RETRY_AFTER)}
-    if isinstance(error, MethodNotAllowed):
-        return {"Allow": ", ".join(sorted(error.valid_methods or ()))}
-    return {}
+        methods = ", ".join(sorted(error.valid_methods or ()))
+        detail = f"{request.method} is not for this address. Use {methods}."
+        headers["Allow"] = methods
+    return Problem(status, "about:blank", error.name, detail, headers=headers)

@@ -10,7 +10,7 @@ from typing import Literal
 
 from cachetools import LRUCache
 
-from service.errors import KeyMissing, KeyRefused, ScopeMissing
+from service.errors import ServiceError
 from storage.errors import Expired, KeyRejected, Malformed, Revoked, StorageError, Unavailable
 from storage.records.apikeys import ApiKey, Keys
 
@@ -31,20 +31,20 @@ _UNKNOWN = "The API key is not known. Ask the operator for one (abstracts keys c
 
 
 def presented_key(authorization: str | None, x_api_key: str | None) -> str:
-    """The key in `Authorization: Bearer KEY` (RFC 6750) or else in `X-API-Key: KEY`. Raises KeyMissing."""
+    """The key in `Authorization: Bearer KEY` (RFC 6750) or else in `X-API-Key: KEY`. Raises ServiceError."""
     if authorization:
         scheme, _, credentials = authorization.partition(" ")
         if scheme.lower() == "bearer" and credentials.strip():
             return credentials.strip()
     if x_api_key:
         return x_api_key.strip()
-    raise KeyMissing("Send an API key as `Authorization: Bearer KEY` or `X-API-Key: KEY`.")
+    raise ServiceError("key-missing", "Send an API key as `Authorization: Bearer KEY` or `X-API-Key: KEY`.")
 
 
 def require(key: ApiKey, scope: Scope) -> None:
-    """Raises ScopeMissing unless the key is for `scope`; `admin` includes the others."""
+    """Raises ServiceError `scope-missing` unless the key is for `scope`; `admin` includes the others."""
     if scope not in key.scopes and "admin" not in key.scopes:
-        raise ScopeMissing(f"This API key lacks the scope `{scope}`. Use one that has it.")
+        raise ServiceError("scope-missing", f"This API key lacks the scope `{scope}`. Use one that has it.")
 
 
 @dataclass(slots=True)
@@ -74,7 +74,7 @@ class Authenticator:
         self._checked: LRUCache[bytes, _Checked] = LRUCache(REMEMBERED_KEYS)
 
     def authenticate(self, presented: str) -> ApiKey:
-        """The key's record. Raises KeyRefused, saying why, or Unavailable."""
+        """The key's record. Raises ServiceError `key-refused`, saying why, or Unavailable."""
         digest, now = _digest(presented), self._clock()
         with self._lock:
             checked = self._checked.get(digest)
@@ -85,7 +85,7 @@ class Authenticator:
         if checked is None or due:
             checked = self._check(presented, digest, checked, now)
         if _has_expired(checked.key):
-            raise KeyRefused(_REASONS[Expired])
+            raise ServiceError("key-refused", _REASONS[Expired])
         if now - checked.noted_at >= USE_NOTED_EVERY:
             self._note_use(checked, now)
         return checked.key
@@ -113,7 +113,7 @@ class Authenticator:
         except KeyRejected as error:
             with self._lock:
                 self._checked.pop(digest, None)
-            raise KeyRefused(_REASONS.get(type(error), _UNKNOWN)) from error
+            raise ServiceError("key-refused", _REASONS.get(type(error), _UNKNOWN)) from error
         checked = _Checked(key, now, now + self._ttl, before.noted_at if before else now - USE_NOTED_EVERY)
         with self._lock:
             self._checked[digest] = checked

@@ -9,7 +9,7 @@ from typing import Any, Final, Literal, TypeVar
 from flask import Flask, Response, request
 
 from service.access.auth import Authenticator, Scope, presented_key, require
-from service.access.ratelimits import RateLimits, Window, limit_header, policy_header
+from service.access.ratelimits import Payer, RateLimits, Window, limit_header, policy_header
 from service.telemetry.logs import AccessLog
 from service.telemetry.metrics import Metrics
 from storage.records.apikeys import ApiKey
@@ -41,16 +41,12 @@ class Call:
     windows: list[Window] = field(default_factory=list)
     timings: dict[str, float] = field(default_factory=dict)
     outcome: str = ""
+    payer: Payer | None = None
 
-    def spend(self, spending: Callable[[ApiKey, list[Window]], None]) -> None:
-        """Counts something against a limit of the key; of each limit only the latest state is kept for the headers."""
-        spent: list[Window] = []
-        try:
-            if self.key is not None:
-                spending(self.key, spent)
-        finally:
-            policies = {window.policy for window in spent}
-            self.windows = [window for window in self.windows if window.policy not in policies] + spent
+    def answered(self, outcome: str, timings: Mapping[str, float]) -> None:
+        """Notes how the answer came about, for the headers and the log."""
+        self.outcome = outcome
+        self.timings.update(timings)
 
 
 def current_call() -> Call:
@@ -82,10 +78,9 @@ class Gate:
         app.after_request(self._after)
 
     def _before(self) -> None:
-        now = request._get_current_object()  # type: ignore[attr-defined]  # each use of the proxy looks it up again
-        environ = now.environ
+        environ = request.environ
         call = environ[_CALL] = Call(time.perf_counter())
-        level = self._levels.get(now.endpoint or "", "open")
+        level = self._levels.get(request.endpoint or "", "open")
         if level == "probe":
             return
         self._limits.spend_request(environ.get("REMOTE_ADDR", "unknown"), call.windows)
@@ -94,13 +89,13 @@ class Gate:
         started = time.perf_counter()
         presented = presented_key(environ.get("HTTP_AUTHORIZATION"), environ.get("HTTP_X_API_KEY"))
         call.key = self._authenticator.authenticate(presented)
+        call.payer = Payer(self._limits, call.key, call.windows)
         require(call.key, level)
         self._limits.spend_key(call.key, call.windows)
         call.timings["auth"] = time.perf_counter() - started
 
     def _after(self, response: Response) -> Response:
-        now = request._get_current_object()  # type: ignore[attr-defined]
-        environ, rule, status = now.environ, now.url_rule, response.status_code
+        environ, rule, status = request.environ, request.url_rule, response.status_code
         call: Call = environ[_CALL]
         add = response.headers.add
         if call.windows:

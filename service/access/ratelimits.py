@@ -4,7 +4,10 @@ Windows are fixed and aligned to the clock: around the end of one, up to twice i
 storage and the strategy are flask-limiter's (service.access.limiter).
 """
 
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import lru_cache
 from math import ceil
 from typing import Final, Literal, NamedTuple
@@ -142,6 +145,36 @@ def _too_many(rule: _Rule) -> str:
         f"Each counts as a request, and this API key may send {rule.quota} in {rule.seconds} seconds. "
         f"Send at most {rule.quota} at once, or a job."
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Payer:
+    """Whose budgets a request uses up; `windows` gets what is left of them."""
+
+    limits: RateLimits
+    key: ApiKey
+    windows: list[Window] = field(default_factory=list)
+    since: float = field(default_factory=time.perf_counter)
+
+    def charge(self) -> None:
+        """Counts a run of the model. Raises LimitExceeded."""
+        with self._noting() as spent:
+            self.limits.spend_inference(self.key, spent)
+
+    def charge_batch(self, size: int) -> None:
+        """Counts each of a batch as a request, the first of which is counted. Raises LimitExceeded, InvalidRequest."""
+        with self._noting() as spent:
+            self.limits.spend_batch(self.key, spent, size, time.perf_counter() - self.since)
+
+    @contextmanager
+    def _noting(self) -> Iterator[list[Window]]:
+        """Of each limit only the latest state is kept."""
+        spent: list[Window] = []
+        try:
+            yield spent
+        finally:
+            policies = {window.policy for window in spent}
+            self.windows[:] = [window for window in self.windows if window.policy not in policies] + spent
 
 
 @lru_cache(maxsize=1024)

@@ -1,130 +1,8 @@
-"""The shapes of requests and responses, for checking and for the OpenAPI document."""
-# ruff: noqa: ARG002  (marshmallow passes every _deserialize the same arguments)
+"""The shapes of responses and of what stands in queries, for checking and for the OpenAPI document."""
 
-import math
-import re
-from typing import Any
+from marshmallow import RAISE, Schema, fields, validate
 
-from marshmallow import RAISE, Schema, ValidationError, fields, validate
-
-MIN_CHARACTERS = 50
-MAX_CHARACTERS = 5000
-
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-_SURROGATE = re.compile(r"[\ud800-\udfff]")
-
-
-class Abstract(fields.String):
-    """A text of 50 to 5000 characters after trimming, without control characters or halves of characters."""
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
-        if not isinstance(value, str):
-            raise ValidationError("Not a string. Send the abstract's text.")
-        if found := _CONTROL.search(value):
-            raise ValidationError(f"The control character U+{ord(found[0]):04X} is in it. Remove it.")
-        if found := _SURROGATE.search(value):
-            raise ValidationError(f"The lone surrogate U+{ord(found[0]):04X} is in it. Send valid Unicode.")
-        text = value.strip()
-        if not text:
-            raise ValidationError("There is only white space in it. Send the abstract's text.")
-        if not MIN_CHARACTERS <= len(text) <= MAX_CHARACTERS:
-            raise ValidationError(
-                f"It has {len(text)} characters after trimming. Send {MIN_CHARACTERS} to {MAX_CHARACTERS}."
-            )
-        return text
-
-
-class Number(fields.Float):
-    """A finite JSON number: no boolean, no string."""
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> float:
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise ValidationError("Not a number.")
-        try:
-            number = float(value)
-        except OverflowError:
-            number = math.inf
-        if not math.isfinite(number):
-            raise ValidationError("Not a finite number.")
-        return number
-
-
-class WholeNumber(fields.Integer):
-    """A JSON integer: no boolean, no string, no fraction."""
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise ValidationError("Not a whole number.")
-        return value
-
-
-_SHARE = validate.Range(0, 1, error="Send a number from 0 to 1.")
-_COUNT = validate.Range(1, error="Send a whole number of at least 1.")
-
-
-class Wishes(Schema):
-    """How scores are turned into categories."""
-
-    threshold = Number(
-        validate=_SHARE,
-        error_messages={"null": "It is null. Send a number, or leave it out."},
-        metadata={"description": "Lowest score of a category; by default the model's own operating point."},
-    )
-    top_k = WholeNumber(
-        validate=_COUNT,
-        error_messages={"null": "It is null. Send a number, or leave it out."},
-        metadata={"description": "The most categories to return."},
-    )
-
-
-class PredictRequest(Wishes):
-    """One abstract. Unknown fields are refused."""
-
-    class Meta:
-        unknown = RAISE
-
-    error_messages = {  # noqa: RUF012  (marshmallow's own class attribute)
-        "type": 'Send a JSON object like {"abstract": "..."}.',
-        "unknown": "There is no such field. Send abstract, and if you like threshold and top_k.",
-    }
-
-    abstract = Abstract(
-        required=True,
-        error_messages={"required": "It is missing. Send the abstract's text.", "null": "It is null. Send a string."},
-        metadata={"minLength": MIN_CHARACTERS, "maxLength": MAX_CHARACTERS},
-    )
-
-
-class ManyRequest(Wishes):
-    """Several abstracts. What is wrong with one of them is for its place in the answer to say."""
-
-    class Meta:
-        unknown = RAISE
-
-    error_messages = {  # noqa: RUF012  (marshmallow's own class attribute)
-        "type": 'Send a JSON object like {"abstracts": ["..."]}.',
-        "unknown": "There is no such field. Send abstracts, and if you like model, threshold and top_k.",
-    }
-
-    model = fields.String(
-        error_messages={"null": "It is null. Send a model's name, or leave it out.", "invalid": "Not a string."},
-        metadata={"description": "The model to ask; by default the one of /api/predict/."},
-    )
-
-
-def many_request(name: str, most: int) -> type[Schema]:
-    """The schema, called `name`, of a request with 1 to `most` abstracts."""
-    abstracts = fields.List(
-        fields.Raw(allow_none=True, metadata={"type": "string", "description": "By the rules of a single request."}),
-        required=True,
-        validate=validate.Length(1, most, error=f"Send 1 to {most} abstracts."),
-        error_messages={
-            "required": "It is missing. Send a list of abstracts.",
-            "null": "It is null. Send a list of abstracts.",
-            "invalid": "Not a list. Send a list of abstracts.",
-        },
-    )
-    return type(name, (ManyRequest,), {"abstracts": abstracts, "__doc__": ManyRequest.__doc__})
+from service.predicting.requests import COUNT, SHARE
 
 
 class PredictionQuery(Schema):
@@ -135,8 +13,8 @@ class PredictionQuery(Schema):
 
     error_messages = {"unknown": "There is no such parameter. Send threshold or top_k, or nothing."}  # noqa: RUF012
 
-    threshold = fields.Float(allow_nan=False, validate=_SHARE)
-    top_k = fields.Integer(validate=_COUNT)
+    threshold = fields.Float(allow_nan=False, validate=SHARE)
+    top_k = fields.Integer(validate=COUNT)
 
 
 class JobQuery(PredictionQuery):
@@ -170,6 +48,25 @@ class PredictionResponse(Schema):
         metadata={"description": "At or above the threshold, best first, at most top_k."},
     )
     cached = fields.Boolean(required=True)
+
+
+class Extraction(Schema):
+    """How an abstract was found."""
+
+    method = fields.String(
+        required=True,
+        validate=validate.OneOf(["heading", "run-in", "layout"]),
+        metadata={"description": "By a heading of its own, a word at its beginning, or by place and form alone."},
+    )
+    confidence = fields.Float(required=True, validate=validate.Range(0, 1))
+    page = fields.Integer(required=True, metadata={"description": "Counted from 1."})
+
+
+class PdfPredictionResponse(PredictionResponse):
+    """A prediction for an extracted abstract."""
+
+    abstract = fields.String(required=True, metadata={"description": "The text that was classified."})
+    extraction = fields.Nested(Extraction, required=True)
 
 
 class BatchResponse(Schema):
@@ -233,7 +130,7 @@ class ModelsResponse(Schema):
     models = fields.List(fields.Nested(ModelResponse), required=True)
 
 
-class ProblemResponse(Schema):
+class ProblemSchema(Schema):
     """A problem (RFC 9457)."""
 
     type = fields.String(required=True)

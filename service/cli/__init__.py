@@ -1,5 +1,6 @@
 """The operator's commands, one file a group; each is imported when it is called."""
 
+import sys
 from importlib import import_module
 from typing import Any, Final
 
@@ -36,6 +37,13 @@ class LazyCommand(click.Command):
         module, _, attribute = self._target.partition(":")
         command: click.Command = getattr(import_module(module), attribute)
         return command
+
+
+def is_own_command() -> bool:
+    """Whether `flask` runs in this process, for a command of ours or to list commands: it needs no routes."""
+    if click.get_current_context(silent=True) is None:
+        return False
+    return not {"run", "routes", "shell", "limiter", "openapi"} & set(sys.argv[1:])
 
 
 def register(app: Flask) -> None:

@@ -13,15 +13,13 @@ import click
 from marshmallow import EXCLUDE
 
 from model.errors import ModelError
-from service.api.blueprint import load
-from service.api.responses import extended
-from service.api.schemas import PredictRequest
 from service.bootstrap import Services
 from service.cli.common import Command, progress_bar, services
 from service.errors import ServiceError
 from service.input.lines import Item, read_items
 from service.predicting.rendering import render
-from service.problems import as_object
+from service.predicting.requests import PredictRequest, load, render_options
+from service.problems import describe
 
 if TYPE_CHECKING:
     from service.pdf.extract import Extractor
@@ -73,34 +71,31 @@ def _answerer(
     opened: Services, name: str | None, threshold: float | None, top_k: int | None, pdfs: "Extractor | None"
 ) -> Answer:
     """Answers texts and objects, or, with `pdfs`, papers."""
-    model = opened.models.get(name) if name else opened.models.get_default()
+    from service.predicting.papers import read_paper
+
+    model = opened.models.get(name)
     schema = PredictRequest(unknown=EXCLUDE)
 
     def answer(item: Item) -> tuple[bytes, str]:
         try:
-            value, more = (item.value(), None) if pdfs is None else _extract(pdfs, item)
-            asked = {"threshold": threshold, "top_k": top_k} | load(schema, value)
-            found = opened.classification.classify(model, asked["abstract"])
+            asked: dict[str, Any] = {"threshold": threshold, "top_k": top_k}
+            more = None
+            if pdfs is None:
+                asked |= load(schema, item.value())
+            else:
+                found, asked["abstract"] = read_paper(pdfs, item.body)
+                more = found.members()
+            answered = opened.predictor.predict_one(model, asked["abstract"])
         except (ModelError, ServiceError) as exc:
             return _problem(item, exc), "problem"
-        hit = found.outcome == "hit"
-        line = render(found.record, cached=hit, threshold=asked["threshold"], top_k=asked["top_k"])
-        return extended(line, more) if more else line, "hit" if hit else "miss"
+        return render(answered, render_options(asked), more), "hit" if answered.outcome == "hit" else "miss"
 
     return answer
 
 
-def _extract(pdfs: "Extractor", item: Item) -> tuple[dict[str, str], dict[str, Any]]:
-    """The request that a paper stands for, and what its answer says besides the prediction."""
-    from service.api.routes.pdf import read_abstract
-
-    found = read_abstract(pdfs, item.body)
-    return {"abstract": found.text}, found.members()
-
-
 def _problem(item: Item, error: Exception) -> bytes:
     line = {} if item.line is None else {"line": item.line}
-    return json.dumps({"problem": as_object(error) | line}, ensure_ascii=False).encode()
+    return json.dumps({"problem": describe(error).body() | line}, ensure_ascii=False).encode()
 
 
 def _run(items: Iterable[Item], name: str, answer: Answer, out: IO[bytes]) -> dict[str, int]:

@@ -55,7 +55,6 @@ def _load(_: str) -> "Application":
     settings = load_settings()
     logs.configure(settings.log_level)
     app = create_app(settings)
-    app.build()
     app.services.attendant.wake()
     Finalize(None, app.services.close, exitpriority=1)
     return app

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final
 
-from service.api.blueprint import parse_json
-from service.errors import InvalidRequest, MalformedBody
+from service.errors import InvalidRequest
+from service.input.json_text import malformed, parse_json
 
 MAX_LINE: Final = 1 << 20
 """Bytes of a line, or of a text. An abstract has far fewer; other fields of its object may need some."""
@@ -32,7 +32,7 @@ class Item:
     body: bytes
 
     def value(self) -> Any:
-        """The request that is meant, not yet checked. Raises MalformedBody or InvalidRequest."""
+        """The request that is meant, not yet checked. Raises ServiceError."""
         if len(self.body) > MAX_LINE:
             raise InvalidRequest({"_schema": [f"It has more than {MAX_LINE} bytes."]})
         if self.line is not None:
@@ -40,7 +40,7 @@ class Item:
         try:
             return {"abstract": self.body.decode()}
         except UnicodeDecodeError as exc:
-            raise MalformedBody(f"The text is not UTF-8 (byte {exc.start}).") from exc
+            raise malformed(f"The text is not UTF-8 (byte {exc.start}).") from exc
 
 
 def read_items(source: IO[bytes], name: str) -> Iterator[Item]:

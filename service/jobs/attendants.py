@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Final
 
 from service.errors import BrokerUnavailable
-from service.jobs.runner import Runner
+from service.jobs.runner import Runner, Stopping
 from storage.errors import Conflict, StorageError
 from storage.records.jobs import Job, Jobs
 
@@ -95,7 +95,7 @@ class LocalWorker(Attendant):
         job = self._jobs.claim(self._holder)
         if job is None:
             return False
-        run_held(self._jobs, self._make_runner(), job, self._holder, self._stop)
+        run_held(self._jobs, self._make_runner(), job, self._holder, self._stop.is_set)
         return True
 
 
@@ -127,10 +127,10 @@ class Dispatcher(Attendant):
         return sent is None or sent[1] != job.holder or self._clock() - sent[0] >= RESEND_AFTER
 
 
-def run_held(jobs: Jobs, runner: Runner, job: Job, holder: str, stop: threading.Event) -> None:
+def run_held(jobs: Jobs, runner: Runner, job: Job, holder: str, stopping: Stopping) -> None:
     """Runs a claimed job. If it fails, it is given back, to be taken up after a pause; the error is raised."""
     try:
-        runner.run(job, holder, stop)
+        runner.run(job, holder, stopping)
     except StorageError:
         raise  # cancelled, taken over, or the store is out: then the lease lapses by itself
     except Exception:

@@ -7,14 +7,13 @@ from typing import IO, Any
 
 from marshmallow import EXCLUDE
 
-from service.api.blueprint import load
-from service.api.schemas import PredictRequest
-from service.errors import InvalidRequest, MalformedBody
+from service.errors import InvalidRequest, ServiceError
 from service.input.lines import read_items
 from service.jobs.attendants import Attendant
+from service.predicting.abstracts import abstract_or_error
 from service.predicting.models import Models
-from service.predicting.outcomes import checked_abstract, problem_object
-from service.problems import as_object
+from service.predicting.requests import PredictRequest, load
+from service.problems import describe
 from storage.records.jobs import Item, Job, Jobs
 
 _IDEMPOTENCY_KEY_MAX = 255
@@ -23,25 +22,24 @@ _IDEMPOTENCY_KEY_MAX = 255
 class Intake:
     """Takes jobs in for an API key and has them worked on."""
 
-    def __init__(self, jobs: Jobs, models: Models, attend: Callable[[], Attendant], most: int) -> None:
+    def __init__(self, jobs: Jobs, models: Models, attend: Callable[[], Attendant], maximum: int) -> None:
         self._jobs = jobs
         self._models = models
         self._attend = attend
-        self._most = most
+        self._maximum = maximum
 
-    def submit(self, owner: str, items: Iterable[Item], wishes: Mapping[str, Any], name: str | None = None) -> Job:
+    def submit(self, owner: str, items: Iterable[Item], options: Mapping[str, Any], name: str | None = None) -> Job:
         """A job that is stored, or the one that the owner has by this `name` (Idempotency-Key) already.
 
-        `wishes`: model, threshold and top_k, each may be absent. What is wrong with an item becomes its result.
+        `options`: model, threshold and top_k, each may be absent. What is wrong with an item becomes its result.
         Raises InvalidRequest (none, or too many), NameTaken, Full, Unavailable, UnknownModel, ModelUnavailable.
         """
         if name is not None and not 0 < len(name) <= _IDEMPOTENCY_KEY_MAX:
             raise InvalidRequest(
                 {"Idempotency-Key": [f"Send 1 to {_IDEMPOTENCY_KEY_MAX} characters, or no such header."]}
             )
-        asked = wishes.get("model")
-        model = self._models.get_default() if asked is None else self._models.get(asked)
-        chosen = {"threshold": wishes.get("threshold"), "top_k": wishes.get("top_k")}
+        model = self._models.get(options.get("model"))
+        chosen = {"threshold": options.get("threshold"), "top_k": options.get("top_k")}
         digest = hashlib.sha256(json.dumps([model.name, chosen]).encode())
         job = self._jobs.create(
             owner,
@@ -57,19 +55,18 @@ class Intake:
     def _bounded(self, items: Iterable[Item]) -> Iterator[Item]:
         count = 0
         for count, item in enumerate(items, 1):
-            if count > self._most:
-                raise InvalidRequest({"abstracts": [f"Send 1 to {self._most} abstracts."]})
+            if count > self._maximum:
+                raise InvalidRequest({"abstracts": [f"Send 1 to {self._maximum} abstracts."]})
             yield item
         if not count:
-            raise InvalidRequest({"abstracts": [f"There are none. Send 1 to {self._most} abstracts."]})
+            raise InvalidRequest({"abstracts": [f"There are none. Send 1 to {self._maximum} abstracts."]})
 
 
 def listed(abstracts: Iterable[object]) -> Iterator[Item]:
     """The items of a JSON list."""
-    schema = PredictRequest()
     for abstract in abstracts:
-        checked = checked_abstract(abstract, schema)
-        yield checked if isinstance(checked, str) else problem_object(checked)
+        checked = abstract_or_error(abstract)
+        yield {"problem": describe(checked).body()} if isinstance(checked, InvalidRequest) else checked.raw
 
 
 def uploaded(stream: IO[bytes]) -> Iterator[Item]:
@@ -80,9 +77,9 @@ def uploaded(stream: IO[bytes]) -> Iterator[Item]:
     schema = PredictRequest(only=("abstract",), unknown=EXCLUDE)
     for line in read_items(stream, "upload.jsonl"):
         try:
-            yield str(load(schema, line.value())["abstract"])
-        except (InvalidRequest, MalformedBody) as error:
-            yield {"problem": {**as_object(error), "line": line.line}}
+            yield load(schema, line.value())["abstract"].raw
+        except ServiceError as error:
+            yield {"problem": {**describe(error).body(), "line": line.line}}
 
 
 def _hashed(items: Iterable[Item], digest: Any) -> Iterator[Item]:

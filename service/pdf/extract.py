@@ -5,7 +5,7 @@ import logging
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -100,7 +100,7 @@ class Extractor:
         return process.returncode, output
 
 
-_FAULTS: Final[dict[str, type[PdfError]]] = {
+_FAULTS: Final[dict[str, Callable[[], PdfError]]] = {
     "damaged": PdfDamaged,
     "encrypted": PdfEncrypted,
     "no-text": PdfWithoutText,

@@ -9,7 +9,7 @@ from typing import Any
 from model.artifact import Artifact
 from model.classifier import Classifier
 from model.errors import ModelUnavailable, UnknownModel
-from model.registry import Listing, Registry
+from model.registry import Registry
 from model.text import NORMALISER_VERSION
 
 KEY_SCHEMA_VERSION = 1
@@ -37,36 +37,38 @@ class ServedModel:
 class Models:
     """Finds a ready model by name. Thread safe; classifiers are kept until close()."""
 
-    def __init__(
-        self,
-        registry: Registry,
-        make_classifier: Callable[[Artifact], Classifier],
-        is_reachable: Callable[[str], bool] = lambda _: True,
-    ) -> None:
-        """`is_reachable`: whether what runs the model of that name, where that is another process, has it ready."""
+    def __init__(self, registry: Registry, make_classifier: Callable[[Artifact], Classifier]) -> None:
         self._registry = registry
         self._make_classifier = make_classifier
-        self._is_reachable = is_reachable
         self._lock = threading.Lock()
         self._served: dict[str, ServedModel] = {}
 
-    @property
-    def default(self) -> str:
-        """The name of the model that answers where none is named."""
-        return self._registry.default
+    def get(self, name: str | None = None) -> ServedModel:
+        """The model of that name, by default the one that answers where none is named; not necessarily loaded.
 
-    def get(self, name: str) -> ServedModel:
-        """The model, not necessarily loaded. Raises UnknownModel or ModelUnavailable."""
-        served = self._served.get(name)
-        return served if served is not None else self._open(name)
-
-    def get_default(self) -> ServedModel:
-        """The model that answers where none is named. Raises ModelUnavailable."""
+        Raises UnknownModel or ModelUnavailable.
+        """
+        asked = self._registry.default if name is None else name
+        served = self._served.get(asked)
+        if served is not None:
+            return served
         try:
-            return self.get(self._registry.default)
+            return self._open(asked)
         except UnknownModel as error:
-            reason = "it is the default and is not installed"
-            raise ModelUnavailable(self._registry.default, "not installed", reason) from error
+            if name is not None:
+                raise
+            raise ModelUnavailable(asked, "not installed", "it is the default and is not installed") from error
+
+    def ready(self) -> dict[str, ServedModel]:
+        """Every model that can answer, by name."""
+        return {listing.name: self.get(listing.name) for listing in self._registry.list() if listing.state == "ready"}
+
+    def close(self) -> None:
+        """Unloads every classifier."""
+        with self._lock:
+            served, self._served = list(self._served.values()), {}
+        for model in served:
+            model.classifier.close()
 
     def _open(self, name: str) -> ServedModel:
         artifact = self._registry.get(name).require()
@@ -85,34 +87,6 @@ class Models:
             self._make_classifier(artifact),
             _prefix(artifact.name, artifact.digest),
         )
-
-    def ready(self) -> list[ServedModel]:
-        """Every model that can answer."""
-        return [self.get(listing.name) for listing in self._registry.list() if listing.state == "ready"]
-
-    def listings(self) -> list[Listing]:
-        """Every model known, ready or not."""
-        return self._registry.list()
-
-    def states(self) -> dict[str, str]:
-        """Each model's state: its listing's, or `unreachable` where the artifact is ready and its server is not."""
-        return {
-            listing.name: "unreachable"
-            if listing.state == "ready" and not self._is_reachable(listing.name)
-            else listing.state
-            for listing in self._registry.list()
-        }
-
-    def listing(self, name: str) -> Listing:
-        """Raises UnknownModel."""
-        return self._registry.get(name)
-
-    def close(self) -> None:
-        """Unloads every classifier."""
-        with self._lock:
-            served, self._served = list(self._served.values()), {}
-        for model in served:
-            model.classifier.close()
 
 
 def _prefix(name: str, digest: str) -> Any:

@@ -1,58 +1,77 @@
-"""A prediction, made ready to be sent: what does not depend on the request is rendered once."""
+"""Answers as the JSON objects that clients get."""
 
-import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from operator import itemgetter
+from typing import Any
 
-from storage.records.predictions import Prediction
+import msgspec
+
+from service.predicting.predictor import Answer
+from service.problems import describe
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
-    """A prediction with its labels, ranked and rendered.
+class RenderOptions:
+    """How scores are turned into categories. threshold None: the model's own. top_k None: all at or above it."""
 
-    created: unix seconds. head: the JSON object up to and including `"categories": [`.
-    categories: (score, rendered JSON object), best first; scores have 7 significant digits, what float32 can carry.
-    """
+    threshold: float | None = None
+    top_k: int | None = None
 
+
+DEFAULT_OPTIONS = RenderOptions()
+
+
+class _Category(msgspec.Struct):
+    label: str
+    score: float
+
+
+class _Body(msgspec.Struct):
     id: str
-    created: float
-    expires_at: datetime | None
-    threshold: float
-    head: bytes
-    categories: tuple[tuple[float, bytes], ...]
+    model: str
+    model_digest: str
+    labels: tuple[str, ...]
+    predictions: tuple[tuple[float, ...]]
+    categories: list[_Category]
+    cached: bool
 
 
-def make_record(prediction: Prediction, labels: tuple[str, ...], threshold: float) -> Record:
-    """`threshold` is the model's own operating point, used where a request names none."""
-    scores = [float(f"{score:.7g}") for score in prediction.scores]
-    head = {
-        "id": prediction.id,
-        "model": prediction.model,
-        "model_digest": prediction.digest,
-        "labels": labels,
-        "predictions": [scores],
-    }
-    ranked = sorted(zip(scores, labels, strict=True), key=lambda pair: -pair[0])
-    return Record(
-        prediction.id,
-        prediction.created_at.timestamp(),
-        prediction.expires_at,
-        threshold,
-        json.dumps(head, ensure_ascii=False)[:-1].encode() + b', "categories": [',
-        tuple((score, _category(label, score)) for score, label in ranked),
+_encode = msgspec.json.Encoder().encode
+
+
+def render(answer: Answer, options: RenderOptions = DEFAULT_OPTIONS, more: Mapping[str, Any] | None = None) -> bytes:
+    """The response body: all scores, and the categories at or above the threshold, best first, at most `top_k`.
+
+    `more` are members that only this answer has.
+    """
+    model, prediction = answer.model, answer.prediction
+    threshold = model.threshold if options.threshold is None else options.threshold
+    ranked = zip(prediction.scores, model.labels, strict=True)
+    chosen = sorted((pair for pair in ranked if pair[0] >= threshold), key=itemgetter(0), reverse=True)
+    body = _encode(
+        _Body(
+            prediction.id,
+            prediction.model,
+            prediction.digest,
+            model.labels,
+            (prediction.scores,),
+            [_Category(label, score) for score, label in chosen[: options.top_k]],
+            answer.outcome == "hit",
+        )
     )
+    return body if not more else body[:-1] + b"," + _encode(more)[1:]
 
 
-def _category(label: str, score: float) -> bytes:
-    return json.dumps({"label": label, "score": score}, ensure_ascii=False).encode()
+def render_item(item: Answer | Exception, options: RenderOptions) -> bytes:
+    """An answer of several as a single request would get it, or an object with its `problem`."""
+    if isinstance(item, Exception):
+        return _encode({"problem": describe(item).body()})
+    return render(item, options)
 
 
-def render(record: Record, *, cached: bool, threshold: float | None = None, top_k: int | None = None) -> bytes:
-    """The response body: categories at or above the threshold, best first, at most `top_k`."""
-    if threshold is None:
-        threshold = record.threshold
-    chosen = [category for score, category in record.categories if score >= threshold]
-    return b"".join(
-        (record.head, b", ".join(chosen[:top_k]), b'], "cached": true}' if cached else b'], "cached": false}')
-    )
+def tally(items: Sequence[object]) -> dict[str, int]:
+    """How many hits, misses, collapsed and problems there are; what is no answer is a problem."""
+    outcomes = [item.outcome if isinstance(item, Answer) else "problem" for item in items]
+    names = {"hits": "hit", "misses": "miss", "collapsed": "collapsed", "problems": "problem"}
+    return {name: outcomes.count(outcome) for name, outcome in names.items()}

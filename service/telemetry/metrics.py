@@ -1,15 +1,16 @@
 """What Prometheus scrapes."""
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import get_args
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Literal, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from service.predicting.classification import Answer, Outcome
-
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+Outcome = Literal["hit", "miss", "collapsed"]
+"""How an answer came about: stored before, worked out for this call, or for another one."""
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
@@ -45,16 +46,12 @@ class Metrics:
         children[0].inc()
         children[1].observe(seconds)
 
-    def answer(self, outcome: Outcome, timings: dict[str, float]) -> None:
+    def answer(self, outcome: Outcome, timings: Mapping[str, float]) -> None:
         """Counts a prediction; `timings` of a run of the model, in seconds, are observed."""
         self._by_outcome[outcome].inc()
         if outcome == "miss":
             self._model_seconds.observe(timings.get("model", 0.0))
             self._queue_seconds.observe(timings.get("queue", 0.0))
-
-    def answered(self, answer: Answer) -> None:
-        """Counts a prediction for a job."""
-        self.answer(answer.outcome, answer.timings)
 
     def watch_store(self, errors: Callable[[], int], available: Callable[[], bool]) -> None:
         """Reads the guard's own count and state at each scrape."""

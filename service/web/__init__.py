@@ -4,13 +4,15 @@ import json
 from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, Final, cast
 
-from flask import Blueprint, Response, request
+from flask import Response, request
 from werkzeug.exceptions import NotFound
 
-from service.access.gate import access
-from service.problems import INTERNAL, KINDS
+from service.api.blueprint import Blueprint
+from service.api.openapi import LIMITED, header_references
+from service.errors import Slug
+from service.problems import KINDS
 
 # Nothing but the page's own two files, and requests to its own origin.
 CONTENT_SECURITY_POLICY = (
@@ -29,33 +31,54 @@ _TYPES = {
 _VIEWER = {"swagger-ui.css": "text/css", "swagger-ui-bundle.js": "text/javascript"}
 """Swagger UI's files, which the package flask-swagger-ui brings along."""
 
+_ABSENT: Final = {"404": {"$ref": "#/components/responses/NOT_FOUND"}}
+_TEXT: Final = {"schema": {"type": "string"}}
+_HTML: Final[dict[str, Any]] = {"returns": {"type": "string"}, "content_type": "text/html"}
+_PLAIN: Final[dict[str, Any]] = {
+    "returns": {"type": "string"},
+    "content_type": "text/plain",
+    "document": {"responses": _ABSENT},
+}
+_ASSET: Final[dict[str, Any]] = {
+    "document": {
+        "responses": {
+            "200": {
+                "description": "The file.",
+                "headers": header_references(LIMITED),
+                "content": {"text/css": _TEXT, "text/javascript": _TEXT},
+            },
+            **_ABSENT,
+        }
+    },
+}
+
 
 def blueprint(specification: Callable[[], Mapping[str, Any]]) -> Blueprint:
     """The routes for people. `specification` gives the OpenAPI document."""
-    routes = Blueprint("web", __name__)
+    routes = Blueprint("web", __name__, description="The web page, and what documents the API.")
     _add_docs(routes)
 
-    @routes.get("/")
-    @access("open")
+    @routes.endpoint("/", "open", **_HTML)
     def page() -> Response:
+        """The web page."""
         return _file("index.html")
 
-    @routes.get("/web/<name>")
-    @access("open")
+    @routes.endpoint("/web/<name>", "open", parameters=_named("style.css"), **_ASSET)
     def asset(name: str) -> Response:
+        """A file of the web page."""
         if name not in _TYPES:
             raise NotFound
         return _file(name)
 
-    @routes.get("/openapi.json")
-    @access("open")
+    @routes.endpoint("/openapi.json", "open", returns={"type": "object"})
     def openapi() -> Response:
+        """This document."""
         return Response(document(), mimetype="application/json")
 
-    @routes.get("/problems/<slug>")
-    @access("open")
+    @routes.endpoint("/problems/<slug>", "open", parameters=_named("key-missing", "slug"), **_PLAIN)
     def problem(slug: str) -> Response:
-        kind = next((kind for kind in (*KINDS.values(), INTERNAL) if kind.slug == slug), None)
+        """What a type of problem means."""
+        kind = KINDS.get(cast(Slug, slug))
         if kind is None:
             raise NotFound
         text = f"{kind.title} ({kind.status.value} {kind.status.phrase})\n\n{kind.meaning}\n"
@@ -69,22 +92,27 @@ def blueprint(specification: Callable[[], Mapping[str, Any]]) -> Blueprint:
 
 
 def _add_docs(routes: Blueprint) -> None:
-    @routes.get("/docs")
-    @access("open")
+    @routes.endpoint("/docs", "open", **_HTML)
     def docs() -> Response:
+        """This document, to be read and tried."""
         response = _file("docs.html")
         response.headers["Content-Security-Policy"] = DOCS_POLICY
         return response
 
-    @routes.get("/docs/<name>")
-    @access("open")
+    @routes.endpoint("/docs/<name>", "open", parameters=_named("swagger-ui.css"), **_ASSET)
     def viewer(name: str) -> Response:
+        """A file of that page."""
         if name not in _VIEWER:
             raise NotFound
         response = _secured(Response(_viewer(name), mimetype=_VIEWER[name]))
         response.add_etag()
         response.make_conditional(request)
         return response
+
+
+def _named(example: str, name: str = "name") -> tuple[Mapping[str, Any], ...]:
+    schema = {"type": "string", "minLength": 1}
+    return ({"in": "path", "name": name, "required": True, "schema": schema, "example": example},)
 
 
 @cache

@@ -93,7 +93,9 @@ def run(code: str, **environ: str) -> str:
 
 
 def test_a_command_imports_none_of_the_heavy_libraries(tmp_path: Path) -> None:
-    code = "import sys, wsgi; wsgi.app.services.keys.list(); print(' '.join(sys.modules))"
+    code = (
+        "import sys; from service.app import create_cli; create_cli().services.keys.list();print(' '.join(sys.modules))"
+    )
     imported = set(run(code, ABSTRACTS_DATA_DIR=str(tmp_path)).split())
     assert "flask" in imported
     # environs reads settings with marshmallow, so of that only the API's own use would show.
@@ -102,8 +104,9 @@ def test_a_command_imports_none_of_the_heavy_libraries(tmp_path: Path) -> None:
 
 def test_serving_imports_neither_tensorflow_nor_transformers(tmp_path: Path) -> None:
     code = (
-        "import sys, wsgi; wsgi.app.build(); s = wsgi.app.services; m = s.models.get_default();"
-        f"s.classification.classify(m, {ABSTRACT!r}); s.close(); print(' '.join(sys.modules))"
+        "import sys, wsgi; from service.predicting.abstracts import read_abstract; s = wsgi.app.services;"
+        f"s.predictor.predict_one(s.models.get(), read_abstract({ABSTRACT!r})); s.close();"
+        "print(' '.join(sys.modules))"
     )
     imported = set(run(code, ABSTRACTS_DATA_DIR=str(tmp_path)).split())
     assert "ai_edge_litert" in imported

@@ -1,36 +1,38 @@
 """Probes and metrics, for machines that have no key."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 from flask import Response, jsonify
 
+from model.registry import Registry
 from service.api.blueprint import Blueprint
-from service.errors import NotReady
-from service.predicting.models import Models
+from service.errors import ServiceError
 from service.telemetry.metrics import CONTENT_TYPE, Metrics
 from storage.base import Backend
 from storage.errors import StorageError
 
+_STATE: Final = {"type": "object", "required": ["state"], "properties": {"state": {"type": "string"}}}
 
-def blueprint(models: Models, backend: Backend, metrics: Metrics) -> Blueprint:
-    """The routes of probes and metrics."""
+
+def blueprint(registry: Registry, backend: Backend, metrics: Metrics, is_reachable: Callable[[str], bool]) -> Blueprint:
+    """The routes of probes and metrics. `is_reachable`: whether what runs the model of that name has it ready."""
     routes = Blueprint("health", __name__, description="Probes and metrics.")
 
-    @routes.endpoint("/livez", "probe")
+    @routes.endpoint("/livez", "probe", returns=_STATE)
     def livez() -> Response:
         """The process answers. Touches nothing else."""
         return jsonify(state="live")
 
-    @routes.endpoint("/readyz", "probe", problems=(NotReady,))
+    @routes.endpoint("/readyz", "probe", returns=_STATE, problems=("not-ready",))
     def readyz() -> Response:
         """What can be answered: `ready`; `degraded` without the store or the default model; else a problem."""
-        report = readiness(models, backend)
+        report = readiness(registry, backend, is_reachable)
         if report["state"] == "unready":
-            raise NotReady(report)
+            raise ServiceError("not-ready", "No model can answer.", members=report)
         return jsonify(report)
 
-    @routes.endpoint("/metrics", "probe")
+    @routes.endpoint("/metrics", "probe", returns={"type": "string"}, content_type="text/plain")
     def scrape() -> Response:
         """Metrics of this process in Prometheus' text format."""
         return Response(metrics.exposition(), content_type=CONTENT_TYPE)
@@ -38,17 +40,20 @@ def blueprint(models: Models, backend: Backend, metrics: Metrics) -> Blueprint:
     return routes
 
 
-def readiness(models: Models, backend: Backend) -> Mapping[str, Any]:
-    """`state`, `store` (up or down) and `models` (each one's state)."""
+def readiness(registry: Registry, backend: Backend, is_reachable: Callable[[str], bool]) -> Mapping[str, Any]:
+    """`state`, `store` (up or down) and `models`: each one's state, `unreachable` where only its server is missing."""
     try:
         backend.ping()
         store = "up"
     except StorageError:
         store = "down"
-    states = models.states()
+    states = {
+        listing.name: "unreachable" if listing.state == "ready" and not is_reachable(listing.name) else listing.state
+        for listing in registry.list()
+    }
     if "ready" not in states.values():
         state = "unready"
-    elif store == "down" or states.get(models.default) != "ready":
+    elif store == "down" or states.get(registry.default) != "ready":
         state = "degraded"
     else:
         state = "ready"

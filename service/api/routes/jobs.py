@@ -9,53 +9,67 @@ from typing import Any, Final, cast
 
 from flask import Response, jsonify, request
 
-from model.errors import ModelUnavailable, UnknownModel
 from service.access.gate import current_call
-from service.api.blueprint import BODY_PROBLEMS, Blueprint, load, parse_json, read_body
-from service.api.schemas import JobQuery, JobResponse, many_request
-from service.errors import InvalidRequest, MalformedBody, NoSuchJob, WrongContentType
+from service.api.blueprint import BODY_PROBLEMS, Blueprint, read_body
+from service.api.examples import ABSTRACT, JOB
+from service.api.openapi import TIMED, header_references
+from service.api.schemas import JobQuery, JobResponse
+from service.errors import InvalidRequest, ServiceError
+from service.input.json_text import malformed, parse_json
 from service.jobs.intake import Intake, listed, uploaded
-from storage.errors import Full, NameTaken
+from service.predicting.requests import load, many_request
 from storage.records.jobs import Item, Job, Jobs
 
 LINES: Final = ("application/x-ndjson", "application/jsonl", "application/x-jsonlines")
+JOB_HEADERS: Final = (*TIMED, "Retry-After", "Cache-Control")
+_IDEMPOTENCY_KEY: Final = {
+    "in": "header",
+    "name": "Idempotency-Key",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+    "description": "The same key with the same content gives the same job, also when it is sent again.",
+}
 RETRY_AFTER: Final = 2
 """Seconds after which to ask again where the pace is not known yet; also the least."""
-RETRY_AFTER_MOST: Final = 60
+RETRY_AFTER_MAX: Final = 60
 
 
-def blueprint(jobs: Jobs, intake: Intake, *, most: int, max_body: int) -> Blueprint:
-    """The routes of jobs of up to `most` abstracts in at most `max_body` bytes."""
+def blueprint(jobs: Jobs, intake: Intake, *, maximum: int, max_body: int) -> Blueprint:
+    """The routes of jobs of up to `maximum` abstracts in at most `max_body` bytes."""
     routes = Blueprint("jobs", __name__, description="Classify many abstracts in the background.")
-    schema = many_request("JobRequest", most)()
+    schema = many_request("JobRequest", maximum)()
 
     @routes.endpoint(
         "/api/jobs",
         "predict",
         query=JobQuery,
         returns=JobResponse,
-        problems=(*BODY_PROBLEMS, ModelUnavailable, UnknownModel, NameTaken, Full),
+        problems=(*BODY_PROBLEMS, "model-not-ready", "unknown-model", "idempotency-key-reused", "too-many-jobs"),
         method="POST",
         status=HTTPStatus.ACCEPTED,
         max_body=max_body,
+        headers=(*JOB_HEADERS, "Location"),
+        example=JOB,
+        parameters=(_IDEMPOTENCY_KEY,),
         document=_submission(schema),
     )
     def submit(arguments: Mapping[str, Any]) -> Response:
         """Take in a job: abstracts in JSON, or a file of JSON objects with `abstract`, one a line."""
-        items, wishes = _asked(schema, arguments)
-        return accepted(intake.submit(_owner(), items, wishes, request.headers.get("Idempotency-Key")))
+        items, options = _asked(schema, arguments)
+        return accepted(intake.submit(_owner(), items, options, request.headers.get("Idempotency-Key")))
 
-    @routes.endpoint("/api/jobs/<id>", "predict", returns=JobResponse, problems=(NoSuchJob,))
+    one: dict[str, Any] = {"returns": JobResponse, "problems": ("no-such-job",), "headers": JOB_HEADERS, "example": JOB}
+
+    @routes.endpoint("/api/jobs/<id>", "predict", **one)
     def state(id: str) -> Response:
         """How far a job is."""
         return job_response(_known(jobs.get(id, _owner())))
 
-    @routes.endpoint("/api/jobs/<id>", "predict", method="DELETE", returns=JobResponse, problems=(NoSuchJob,))
+    @routes.endpoint("/api/jobs/<id>", "predict", method="DELETE", **one)
     def cancel(id: str) -> Response:
         """Cancel a job; one that is over stays as it is. What it has done by now can still be read."""
         return job_response(_known(jobs.cancel(id, _owner())))
 
-    @routes.endpoint("/api/jobs/<id>/results", "predict", problems=(NoSuchJob,), document=_RESULTS)
+    @routes.endpoint("/api/jobs/<id>/results", "predict", problems=("no-such-job",), document=_RESULTS)
     def results(id: str) -> Response:
         """The results so far, one JSON object a line, in the order of the abstracts."""
         lines = jobs.outcomes(_known(jobs.get(id, _owner())))
@@ -80,7 +94,7 @@ def job_response(job: Job) -> Response:
     response.headers["Cache-Control"] = "no-store"
     if not job.over:
         wait = RETRY_AFTER if left is None else ceil(left)
-        response.headers["Retry-After"] = str(min(max(wait, RETRY_AFTER), RETRY_AFTER_MOST))
+        response.headers["Retry-After"] = str(min(max(wait, RETRY_AFTER), RETRY_AFTER_MAX))
     return response
 
 
@@ -108,17 +122,17 @@ def _asked(schema: Any, query: Mapping[str, Any]) -> tuple[Iterator[Item], Mappi
             raise InvalidRequest({"file": ["It is missing. Send a file of JSON objects, one a line."]})
         return uploaded(request.files["file"].stream), query
     if request.mimetype not in ("", "application/json"):
-        raise WrongContentType(f"Send application/json, {LINES[0]} or multipart/form-data.")
+        raise ServiceError("wrong-content-type", f"Send application/json, {LINES[0]} or multipart/form-data.")
     body = load(schema, parse_json(read_body()))
     return listed(body["abstracts"]), {**query, **body}
 
 
 def _streamed() -> Iterator[Item]:
-    """The items of a body that is read as it comes in. Raises MalformedBody if it was cut off."""
+    """The items of a body that is read as it comes in. Raises ServiceError if it was cut off."""
     stream = cast(io.RawIOBase, request.stream)
     yield from uploaded(io.BufferedReader(stream))
     if stream.tell() < (request.content_length or 0):
-        raise MalformedBody("The body is shorter than its Content-Length. Send it whole.")
+        raise malformed("The body is shorter than its Content-Length. Send it whole.")
 
 
 def _owner() -> str:
@@ -129,7 +143,7 @@ def _owner() -> str:
 
 def _known(job: Job | None) -> Job:
     if job is None:
-        raise NoSuchJob("There is no job with this id, or it belongs to another API key.")
+        raise ServiceError("no-such-job", "There is no job with this id, or it belongs to another API key.")
     return job
 
 
@@ -142,37 +156,21 @@ _ITEM_LINES: Final = {"schema": {"type": "string", "description": "JSON objects 
 
 
 def _submission(schema: Any) -> Mapping[str, Any]:
-    """What of the route that takes jobs in flask-smorest cannot know."""
-    return {
-        "parameters": [
-            {
-                "in": "header",
-                "name": "Idempotency-Key",
-                "schema": {"type": "string", "minLength": 1, "maxLength": 255},
-                "description": "The same key with the same content gives the same job, also when it is sent again.",
-            }
-        ],
-        "requestBody": {
-            "required": True,
-            "content": {
-                "application/json": {"schema": schema},
-                LINES[0]: _ITEM_LINES,
-                "multipart/form-data": {
-                    "schema": {
-                        "type": "object",
-                        "required": ["file"],
-                        "properties": {"file": {"type": "string", "format": "binary"}},
-                    }
-                },
-            },
-        },
+    """The forms in which a job may come: flask-smorest documents one."""
+    file = {"type": "object", "required": ["file"], "properties": {"file": {"type": "string", "format": "binary"}}}
+    content = {
+        "application/json": {"schema": schema, "example": {"abstracts": [ABSTRACT]}},
+        LINES[0]: _ITEM_LINES,
+        "multipart/form-data": {"schema": file},
     }
+    return {"requestBody": {"required": True, "content": content}}
 
 
 _RESULTS: Final[Mapping[str, Any]] = {
     "responses": {
         "200": {
             "description": "Each line is a prediction, or an object with a `problem`.",
+            "headers": header_references((*TIMED, "Cache-Control")),
             "content": {LINES[0]: {"schema": {"type": "string"}}},
         }
     }

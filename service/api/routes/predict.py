@@ -1,66 +1,74 @@
 """POST an abstract, get a prediction."""
 
-from typing import Any
+from typing import Any, Final
 
 from flask import Response, request
 from werkzeug.http import parse_set_header
 
-from model.errors import EngineError, ModelUnavailable, Overloaded, UnknownModel
 from service.access.gate import current_call
-from service.access.ratelimits import RateLimits
 from service.api.blueprint import BODY_PROBLEMS, Blueprint
-from service.api.responses import directives, prediction_response
-from service.api.routes.jobs import accepted
-from service.api.schemas import PredictionResponse, PredictRequest
-from service.errors import NotStored
+from service.api.examples import ABSTRACT, JOB, PREDICTION
+from service.api.openapi import PREDICTED, header_references, problem_references
+from service.api.responses import CACHE_CONTROL, directives, prediction_response
+from service.api.routes.jobs import JOB_HEADERS, accepted
+from service.api.schemas import JobResponse, PredictionResponse
+from service.errors import Slug
 from service.jobs.intake import Intake
-from service.predicting.classification import Classification
-from service.predicting.models import Models, ServedModel
-from service.telemetry.metrics import Metrics
+from service.predicting.models import Models
+from service.predicting.predictor import Predictor
+from service.predicting.requests import PredictRequest, render_options
 
-PROBLEMS = (*BODY_PROBLEMS, Overloaded, ModelUnavailable, EngineError, NotStored)
-RESPOND_ASYNC = "respond-async"
+RESPOND_ASYNC: Final = "respond-async"
+PROBLEMS: Final[tuple[Slug, ...]] = (*BODY_PROBLEMS, "overloaded", "model-not-ready", "engine-failed", "not-stored")
+_PREFER: Final = {
+    "in": "header",
+    "name": "Prefer",
+    "schema": {"type": "string"},
+    "description": "respond-async makes it a job (RFC 7240, section 4.1).",
+}
+_AS_A_JOB: Final = {
+    "202": {
+        "description": "A job, as asked for by Prefer.",
+        "headers": header_references((*JOB_HEADERS, "Location", "Preference-Applied")),
+        "content": {"application/json": {"schema": JobResponse, "example": JOB}},
+    },
+    **problem_references(["idempotency-key-reused"]),
+}
+_ENDPOINT: Final[dict[str, Any]] = {
+    "body": PredictRequest,
+    "returns": PredictionResponse,
+    "headers": PREDICTED,
+    "body_example": {"abstract": ABSTRACT, "top_k": 3},
+    "example": PREDICTION,
+    "parameters": (CACHE_CONTROL, _PREFER),
+    "document": {"responses": _AS_A_JOB},
+}
 
 
-def blueprint(
-    models: Models, classification: Classification, limits: RateLimits, metrics: Metrics, intake: Intake
-) -> Blueprint:
+def blueprint(models: Models, predictor: Predictor, intake: Intake) -> Blueprint:
     """The routes of single predictions."""
     routes = Blueprint("predict", __name__, description="Classify an abstract.")
 
-    def answer(model: ServedModel, arguments: dict[str, Any]) -> Response:
-        call, requested = current_call(), directives()
+    def answer(name: str | None, arguments: dict[str, Any]) -> Response:
+        model, call, requested = models.get(name), current_call(), directives()
         if call.key is not None and wants_a_job():
-            abstract, wishes = arguments["abstract"], {**arguments, "model": model.name}
-            response = accepted(intake.submit(call.key.id, [abstract], wishes))
+            response = accepted(
+                intake.submit(call.key.id, [arguments["abstract"].raw], {**arguments, "model": model.name})
+            )
             response.headers["Preference-Applied"] = RESPOND_ASYNC
             return response
+        found = predictor.predict_one(model, arguments["abstract"], requested, call.payer)
+        return prediction_response(found, render_options(arguments), requested)
 
-        def charge() -> None:
-            if call.key is not None:
-                limits.spend_inference(call.key, call.windows)
-
-        found = classification.classify(model, arguments["abstract"], directives=requested, charge=charge)
-        call.outcome = found.outcome
-        call.timings.update(found.timings)
-        metrics.answer(found.outcome, found.timings)
-        return prediction_response(found, arguments, requested)
-
-    @routes.endpoint("/api/predict/", "predict", body=PredictRequest, returns=PredictionResponse, problems=PROBLEMS)
+    @routes.endpoint("/api/predict/", "predict", problems=PROBLEMS, **_ENDPOINT)
     def predict(arguments: dict[str, Any]) -> Response:
         """Classify an abstract with the default model."""
-        return answer(models.get_default(), arguments)
+        return answer(None, arguments)
 
-    @routes.endpoint(
-        "/api/models/<model>/predict",
-        "predict",
-        body=PredictRequest,
-        returns=PredictionResponse,
-        problems=(UnknownModel, *PROBLEMS),
-    )
+    @routes.endpoint("/api/models/<model>/predict", "predict", problems=("unknown-model", *PROBLEMS), **_ENDPOINT)
     def predict_with(arguments: dict[str, Any], model: str) -> Response:
         """Classify an abstract with a named model."""
-        return answer(models.get(model), arguments)
+        return answer(model, arguments)
 
     return routes
 

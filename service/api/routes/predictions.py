@@ -1,19 +1,31 @@
 """GET a stored prediction."""
 
-from datetime import UTC, datetime
-from typing import Any
+from datetime import UTC
+from typing import Any, Final
 
 from flask import Response, request
 
 from service.api.blueprint import Blueprint
+from service.api.examples import PREDICTION
+from service.api.openapi import PREDICTED, header_references
 from service.api.responses import etag
 from service.api.schemas import PredictionQuery, PredictionResponse
-from service.errors import InvalidRequest, NoSuchPrediction
-from service.predicting.classification import Classification
+from service.errors import ServiceError
+from service.predicting.models import Models
+from service.predicting.predictor import Predictor
 from service.predicting.rendering import render
+from service.predicting.requests import render_options
+
+_HEADERS: Final = (*PREDICTED, "Last-Modified", "Vary", "Cache-Control")
+_IF_NONE_MATCH: Final = {
+    "in": "header",
+    "name": "If-None-Match",
+    "schema": {"type": "string"},
+    "description": "An ETag: 304 if the prediction still has it.",
+}
 
 
-def blueprint(classification: Classification) -> Blueprint:
+def blueprint(models: Models, predictor: Predictor) -> Blueprint:
     """The route of stored predictions."""
     routes = Blueprint("predictions", __name__, description="Read stored predictions.")
 
@@ -22,17 +34,26 @@ def blueprint(classification: Classification) -> Blueprint:
         "read",
         query=PredictionQuery,
         returns=PredictionResponse,
-        problems=(InvalidRequest, NoSuchPrediction),
+        problems=("invalid-request", "no-such-prediction"),
+        headers=_HEADERS,
+        example={**PREDICTION, "cached": True},
+        parameters=(_IF_NONE_MATCH,),
+        document={
+            "responses": {"304": {"description": "It still has this ETag.", "headers": header_references(_HEADERS)}}
+        },
     )
     def prediction(arguments: dict[str, Any], id: str) -> Response:
         """A stored prediction, by the id that the answer to its abstract had."""
-        record = classification.find(id)
-        response = Response(render(record, cached=True, **arguments), mimetype="application/json")
-        response.headers["ETag"] = etag(record, arguments.get("threshold"), arguments.get("top_k"))
+        answer, options = predictor.find(id, models.ready()), render_options(arguments)
+        if answer is None:
+            message = "There is no stored prediction with this id. POST the abstract to compute it."
+            raise ServiceError("no-such-prediction", message)
+        response = Response(render(answer, options), content_type="application/json")
+        response.headers["ETag"] = etag(answer, options)
         response.headers["Cache-Control"] = "private, no-cache"
         response.headers["Cache-Status"] = "abstracts; hit"
         response.headers["Vary"] = "Authorization, X-API-Key"
-        response.last_modified = datetime.fromtimestamp(record.created, UTC)
+        response.last_modified = answer.prediction.created_at.astimezone(UTC)
         response.make_conditional(request)
         return response
 

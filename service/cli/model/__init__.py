@@ -28,6 +28,9 @@ COMMANDS: Final = (
     LazyCommand(
         "remove", "service.cli.model.install:remove", "Remove the model, or else the checkpoint, of that name."
     ),
+    LazyCommand(
+        "restamp", "service.cli.model.install:restamp", "Take over artifacts made for another normal form of texts."
+    ),
     LazyCommand("train", "service.cli.model.train:train", "Fine-tune a BERT checkpoint on labelled abstracts."),
     LazyCommand("verify", "service.cli.model.verify:verify", "Check that MODEL is whole and gives finite scores."),
 )

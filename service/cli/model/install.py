@@ -1,4 +1,4 @@
-"""`model build`, `export`, `remove`, `default` and `reload`: what is installed, which answers, where else it runs."""
+"""`model build`, `export`, `remove`, `default`, `restamp`, `reload`: what is installed, what answers, where it runs."""
 
 import os
 import shutil
@@ -9,9 +9,10 @@ import click
 
 from config import env_file, set_in_env_file
 from model.artifact import MANIFEST
+from model.artifact import restamp as restamp_artifact
 from service.bootstrap import Services
 from service.cli.common import Command, services
-from service.cli.model.source import OUT, Source, checkpoints, model_dir, needs_tensorflow
+from service.cli.model.source import FOLDER, OUT, Source, checkpoints, model_dir, needs_tensorflow
 from service.front.running import reload_server
 
 VARIABLE: Final = "ABSTRACTS_DEFAULT_MODEL"
@@ -68,6 +69,18 @@ def default(name: str) -> None:
         raise click.ClickException(f"{VARIABLE} is set in the environment, which goes before .env: change it there")
     set_in_env_file(env_file(), VARIABLE, name)
     click.echo(f"{name} is the default. To have the running server know: abstracts model reload", err=True)
+
+
+@click.command(cls=Command)
+@click.argument("folders", nargs=-1, required=True, type=FOLDER)
+def restamp(folders: tuple[Path, ...]) -> None:
+    """Take over artifacts that were made for another normal form of texts; their weights stay as they are.
+
+    An encoder goes before the heads that share it. Afterwards, measure what the scores are by now: model evaluate.
+    """
+    for folder in folders:
+        artifact = restamp_artifact(folder)
+        click.echo(f"{artifact.name} is {artifact.digest}", err=True)
 
 
 @click.command(cls=Command)

@@ -7,7 +7,7 @@ import click
 from service.cli.common import CommandGroup, json_option, print_json, print_table, services
 from service.cli.store.check import check
 from service.cli.store.transfer import export_store, import_store
-from service.errors import NoSuchPrediction
+from service.errors import ServiceError
 from storage.base import Initialisable, Scannable
 from storage.records.predictions import Prediction
 
@@ -37,7 +37,7 @@ def init() -> None:
 def stats(as_json: bool) -> None:
     """Count predictions by model, and API keys."""
     with services() as opened:
-        within, beyond = opened.results.census()
+        within, beyond = opened.predictions.census()
         counts = {"predictions": within, "purged": beyond, "keys": len(opened.keys.list())}
         url = opened.settings.store_url
     if as_json:
@@ -55,9 +55,9 @@ def get(id: str, as_json: bool) -> None:
     """Show a stored prediction."""
     with services() as opened:
         labels = {item.name: item.artifact.manifest.labels for item in opened.registry.list() if item.artifact}
-        found = opened.results.find(id, {model: len(names) for model, names in labels.items()})
+        found = opened.predictions.find(id, {model: len(names) for model, names in labels.items()})
     if found is None:
-        raise NoSuchPrediction(f"there is no stored prediction {id!r}")
+        raise ServiceError("no-such-prediction", f"there is no stored prediction {id!r}")
     if as_json:
         print_json(_as_object(found, labels[found.model]))
     else:
@@ -69,8 +69,8 @@ def get(id: str, as_json: bool) -> None:
 def delete(id: str) -> None:
     """Delete a stored prediction. Servers that hold it in memory forget it within ABSTRACTS_L1_TTL."""
     with services() as opened:
-        if not opened.results.delete(id, opened.registry.names()):
-            raise NoSuchPrediction(f"there is no stored prediction {id!r}")
+        if not opened.predictions.delete(id, opened.registry.names()):
+            raise ServiceError("no-such-prediction", f"there is no stored prediction {id!r}")
     click.echo(f"Deleted {id}.", err=True)
 
 
@@ -88,7 +88,7 @@ def purge(model: str, yes: bool) -> None:
             opened.registry.get(model)
         if not yes:
             click.confirm(f"Forget all predictions of {model}?", abort=True, err=True)
-        generation = opened.results.purge(model)
+        generation = opened.predictions.purge(model)
     click.echo(f"Forgot the predictions of {model} (generation {generation}).", err=True)
 
 
@@ -96,7 +96,7 @@ def purge(model: str, yes: bool) -> None:
 def sweep() -> None:
     """Delete what purges have left behind."""
     with services() as opened:
-        swept = opened.results.sweep()
+        swept = opened.predictions.sweep()
     click.echo(f"Deleted {swept} purged predictions.", err=True)
 
 

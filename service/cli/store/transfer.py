@@ -33,7 +33,7 @@ def export_store(file: str) -> None:
         if isinstance(backend, Countable):
             progress.update(task, total=backend.count("keys") + backend.count("results"))
         number = 0
-        for record in export(opened.keys, opened.results):
+        for record in export(opened.keys, opened.predictions):
             out.write(to_line(record))
             number += 1
             progress.update(task, completed=number)
@@ -53,7 +53,8 @@ def import_store(file: str) -> None:
         total = sum(1 for _ in _tracked(source, size, "checking", progress))
         source.seek(0)
         new = sum(
-            bring_in(record, opened.keys, opened.results) for record in _tracked(source, size, "importing", progress)
+            bring_in(record, opened.keys, opened.predictions)
+            for record in _tracked(source, size, "importing", progress)
         )
     there = total - new
     click.echo(f"Imported {new} record(s); {there} key(s) were here already.", err=True)

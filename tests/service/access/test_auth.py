@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from service.access.auth import ASK_AGAIN_AFTER, Authenticator, presented_key, require
-from service.errors import KeyMissing, KeyRefused, ScopeMissing
+from service.errors import ServiceError
 from storage.errors import Unavailable
 from storage.records.apikeys import ApiKey, Keys
 from tests.service.faults import FailingBackend
@@ -50,7 +50,7 @@ def test_where_a_key_is_presented(authorization: str | None, x_api_key: str | No
 
 @pytest.mark.parametrize(("authorization", "x_api_key"), [(None, None), ("", ""), ("Basic dTpw", None), ("KEY", None)])
 def test_no_key_is_presented(authorization: str | None, x_api_key: str | None) -> None:
-    with pytest.raises(KeyMissing):
+    with pytest.raises(ServiceError, match="Send an API key"):
         presented_key(authorization, x_api_key)
 
 
@@ -67,7 +67,7 @@ def test_a_revocation_is_seen_within_the_ttl(bench: Bench) -> None:
     bench.authenticator.authenticate(bench.key)
     bench.keys.revoke(bench.record.id)
     bench.now += TTL
-    with pytest.raises(KeyRefused, match="revoked"):
+    with pytest.raises(ServiceError, match="revoked"):
         bench.authenticator.authenticate(bench.key)
 
 
@@ -103,7 +103,7 @@ def test_a_revocation_during_an_outage_is_seen_when_it_is_over(bench: Bench) -> 
     bench.store.down = False
     bench.keys.revoke(bench.record.id)
     bench.now += ASK_AGAIN_AFTER
-    with pytest.raises(KeyRefused, match="revoked"):
+    with pytest.raises(ServiceError, match="revoked"):
         bench.authenticator.authenticate(bench.key)
 
 
@@ -113,7 +113,7 @@ def test_a_key_expires_in_an_outage_too(bench: Bench) -> None:
     bench.authenticator.authenticate(key)
     bench.store.down = True
     until(lambda: datetime.now(UTC) > soon)
-    with pytest.raises(KeyRefused, match="expired"):
+    with pytest.raises(ServiceError, match="expired"):
         bench.authenticator.authenticate(key)
 
 
@@ -157,7 +157,7 @@ def test_a_key_that_was_refused_is_not_trusted_in_an_outage(bench: Bench) -> Non
     bench.authenticator.authenticate(bench.key)
     bench.keys.revoke(bench.record.id)
     bench.now += TTL
-    with pytest.raises(KeyRefused):
+    with pytest.raises(ServiceError, match="API key"):
         bench.authenticator.authenticate(bench.key)
     bench.store.down = True
     with pytest.raises(Unavailable):
@@ -175,7 +175,7 @@ def test_a_wrong_secret_is_refused_although_the_id_is_known(bench: Bench) -> Non
     bench.authenticator.authenticate(bench.key)
     _, renewed = bench.keys.rotate(bench.record.id)
     bench.now += TTL
-    with pytest.raises(KeyRefused, match="not known"):
+    with pytest.raises(ServiceError, match="not known"):
         bench.authenticator.authenticate(bench.key)
     assert bench.authenticator.authenticate(renewed).id == bench.record.id
 
@@ -184,5 +184,5 @@ def test_admin_includes_every_scope(bench: Bench) -> None:
     admin, _ = bench.keys.create("a", ["admin"])
     require(admin, "read")
     require(bench.record, "predict")
-    with pytest.raises(ScopeMissing, match="read"):
+    with pytest.raises(ServiceError, match="read"):
         require(bench.record, "read")

@@ -38,7 +38,7 @@ def test_the_store_is_asked_once_for_all(
     client: FlaskClient, services: TestServices, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     post(client, OTHERS)
-    services.classification.forget()
+    services.memory.clear()
     asked: list[int] = []
     get_many = services.store.get_many
 

@@ -37,18 +37,18 @@ def test_degraded_without_the_store(client: FlaskClient, services: TestServices)
     assert client.get("/readyz").get_json()["state"] == "ready"
 
 
-def test_degraded_without_the_default_model(client: FlaskClient, model_dir: Path) -> None:
+def test_degraded_without_the_default_model(services: TestServices, model_dir: Path) -> None:
     (model_dir / "arxiv-mini" / WEIGHTS).write_bytes(b"altered")
-    response = client.get("/readyz")
+    response = create_app(services=services).test_client().get("/readyz")
     assert (response.status_code, response.get_json()["state"]) == (200, "degraded")
     assert response.get_json()["models"]["arxiv-mini"] == "damaged"
 
 
-def test_not_ready_without_a_model(client: FlaskClient, model_dir: Path) -> None:
+def test_not_ready_without_a_model(services: TestServices, model_dir: Path) -> None:
     (model_dir / "arxiv-mini" / WEIGHTS).write_bytes(b"altered")
     shutil.copytree(SHIPPED / "arxiv-mini-single", model_dir / "arxiv-mini-single")
     (model_dir / "arxiv-mini-single" / HEAD).write_bytes(b"altered")
-    response = client.get("/readyz")
+    response = create_app(services=services).test_client().get("/readyz")
     assert response.status_code == 503
     assert response.content_type == "application/problem+json"
     assert response.get_json()["models"]["arxiv-mini"] == "damaged"

@@ -5,7 +5,8 @@ from pathlib import Path
 from flask.testing import FlaskClient
 
 from model.artifact import WEIGHTS
-from tests.service.conftest import LABELS, THRESHOLD, write_artifact
+from service.app import create_app
+from tests.service.conftest import LABELS, THRESHOLD, TestServices, with_key, write_artifact
 
 
 def test_the_default_and_what_can_be_installed_are_listed(client: FlaskClient) -> None:
@@ -33,9 +34,10 @@ def test_one_that_is_not_installed_tells_what_installs_it(client: FlaskClient) -
     assert "abstracts model" in body["remedy"]
 
 
-def test_one_that_is_untrained_or_damaged_is_told_apart(client: FlaskClient, model_dir: Path) -> None:
+def test_one_that_is_untrained_or_damaged_is_told_apart(services: TestServices, key: str, model_dir: Path) -> None:
     write_artifact(model_dir, "raw", trained=False)
     (write_artifact(model_dir, "broken") / WEIGHTS).write_bytes(b"altered")
+    client = with_key(create_app(services=services), key)
     states = {name: client.get(f"/api/models/{name}").get_json()["state"] for name in ("raw", "broken")}
     assert states == {"raw": "untrained", "broken": "damaged"}
 

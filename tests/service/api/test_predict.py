@@ -7,8 +7,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from model.errors import EngineError, Overloaded
-from service.app import Application
-from tests.service.conftest import ABSTRACT, LABELS, THRESHOLD, TestServices, write_artifact
+from service.app import Application, create_app
+from tests.service.conftest import ABSTRACT, LABELS, THRESHOLD, TestServices, with_key, write_artifact
 
 
 def test_a_miss_runs_the_model_and_is_stored(client: FlaskClient, services: TestServices) -> None:
@@ -39,7 +39,7 @@ def test_the_second_time_is_a_hit(client: FlaskClient, services: TestServices) -
 
 def test_a_hit_survives_the_loss_of_memory(client: FlaskClient, services: TestServices) -> None:
     client.post("/api/predict/", json={"abstract": ABSTRACT})
-    services.classification.forget()
+    services.memory.clear()
     response = client.post("/api/predict/", json={"abstract": ABSTRACT})
     assert response.headers["Cache-Status"] == "abstracts; hit"
     assert len(services.engine.texts) == 1
@@ -79,8 +79,9 @@ def test_a_key_in_x_api_key_will_do(app: Application, key: str) -> None:
     assert response.status_code == 200
 
 
-def test_a_named_model_has_its_own_entries(client: FlaskClient, services: TestServices, model_dir: Path) -> None:
+def test_a_named_model_has_its_own_entries(services: TestServices, key: str, model_dir: Path) -> None:
     write_artifact(model_dir, "other", threshold=0.9)
+    client = with_key(create_app(services=services), key)
     default = client.post("/api/predict/", json={"abstract": ABSTRACT}).get_json()
     named = client.post("/api/models/arxiv-mini/predict", json={"abstract": ABSTRACT}).get_json()
     other = client.post("/api/models/other/predict", json={"abstract": ABSTRACT}).get_json()

@@ -21,7 +21,7 @@ def test_a_stored_prediction_is_as_it_was_answered(client: FlaskClient, stored: 
 
 
 def test_it_is_found_in_the_store_too(client: FlaskClient, services: TestServices, stored: dict[str, object]) -> None:
-    services.classification.forget()
+    services.memory.clear()
     assert client.get(f"/api/predictions/{stored['id']}").get_json() == {**stored, "cached": True}
 
 
@@ -73,7 +73,7 @@ def test_what_is_not_stored_is_not_found(client: FlaskClient, id: str) -> None:
 def test_a_prediction_of_an_older_artifact_is_not_found(
     client: FlaskClient, services: TestServices, stored: dict[str, object]
 ) -> None:
-    services.classification.forget()
+    services.memory.clear()
     object.__setattr__(services.models.get("arxiv-mini"), "digest", "sha256:newer")
     assert client.get(f"/api/predictions/{stored['id']}").status_code == 404
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from service.errors import InvalidRequest, MalformedBody
+from service.errors import InvalidRequest, ServiceError
 from service.input.lines import MAX_LINE, Item, read_items
 
 OBJECT = b'{"abstract": "a"}\n'
@@ -77,9 +77,9 @@ def test_a_text_that_is_too_long_is_refused() -> None:
 
 
 def test_bytes_that_are_not_utf8_are_refused() -> None:
-    with pytest.raises(MalformedBody, match="UTF-8"):
+    with pytest.raises(ServiceError, match="UTF-8"):
         items(b"caf\xe9")[0].value()
-    with pytest.raises(MalformedBody, match="UTF-8"):
+    with pytest.raises(ServiceError, match="UTF-8"):
         items(b'{"abstract": "caf\xe9"}')[0].value()
 
 

@@ -1,5 +1,6 @@
 """What is installed: remove, default, reload, and the refusal of options that would be ignored."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -90,3 +91,28 @@ def test_a_name_that_is_nowhere_says_how_to_get_it(run: Run, tmp_path: Path) -> 
     result = run("model", "train", "--frozen", "--from", "scibert", "--data", data, "--out", tmp_path / "out")
     assert result.exit_code == 2
     assert "model pull scibert" in " ".join(result.output.split())
+
+
+def test_restamp_takes_over_what_was_made_for_another_normal_form(
+    run: Run, model_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoder = Artifact.open(model_dir / "arxiv-mini")
+    _write_shared(model_dir, "mini-single", encoder)
+    monkeypatch.setattr("model.artifact.NORMALISER_VERSION", 99)
+    folders = [str(model_dir / name) for name in ("arxiv-mini", "mini-single")]
+    assert "made for normaliser" in failed(run("model", "verify", folders[0]))
+    assert run("model", "restamp", *folders).exit_code == 0
+    stamped = Artifact.open(model_dir / "mini-single")
+    assert stamped.encoder is not None
+    assert stamped.encoder.manifest.normaliser == 99
+    assert stamped.encoder.digest != encoder.digest
+    assert stamped.encoder.manifest.files == encoder.manifest.files
+
+
+def test_restamp_leaves_what_is_wrong_otherwise_as_it_was(run: Run, model_dir: Path) -> None:
+    _write_shared(model_dir, "mini-single", Artifact.open(model_dir / "arxiv-mini"))
+    other = replace(Artifact.open(model_dir / "arxiv-mini").manifest, max_tokens=99)
+    write_manifest(model_dir / "arxiv-mini", other)
+    before = (model_dir / "mini-single" / "manifest.json").read_text()
+    assert "shares the encoder" in failed(run("model", "restamp", str(model_dir / "mini-single")))
+    assert (model_dir / "mini-single" / "manifest.json").read_text() == before

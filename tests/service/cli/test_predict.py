@@ -30,7 +30,7 @@ def test_answers_are_in_order_and_the_second_run_is_all_hits(run: Run, tmp_path:
     first = run("predict", file)
     assert first.exit_code == 0
     assert [answer["cached"] for answer in answers(first)] == [False, False, True]
-    opened.classification._l1.clear()
+    opened.memory.clear()
     second = run("predict", file)
     assert [answer["cached"] for answer in answers(second)] == [True, True, True]
     assert [answer["id"] for answer in answers(second)] == [answer["id"] for answer in answers(first)]

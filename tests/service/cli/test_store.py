@@ -18,7 +18,7 @@ def filled(opened: CommandServices) -> CommandServices:
     """An installation with two predictions."""
     for id in IDS:
         moment = datetime.now(UTC)
-        opened.results.put(Prediction(id, "arxiv-mini", "sha256:0", (0.1, 0.9, 0.5, 0.25), moment, None, None))
+        opened.predictions.put(Prediction(id, "arxiv-mini", "sha256:0", (0.1, 0.9, 0.5, 0.25), moment, None, None))
     return opened
 
 
@@ -72,7 +72,7 @@ def test_purge_asks_first(run: Run, filled: CommandServices) -> None:
 
 def test_purge_knows_removed_models_but_no_typing_errors(run: Run, filled: CommandServices) -> None:
     gone = Prediction(IDS[0], "gone", "sha256:0", (0.5,), datetime.now(UTC), None, None)
-    filled.results.put(gone)
+    filled.predictions.put(gone)
     assert run("store", "purge", "gone", "--yes").exit_code == 0
     assert "arxiv-mini" in failed(run("store", "purge", "arxiv-mimi", "--yes"))
 
@@ -100,7 +100,7 @@ def test_what_is_exported_can_be_imported_elsewhere(
     assert run("store", "export", tmp_path / "all.jsonl").exit_code == 0
     assert run("store", "import", tmp_path / "all.jsonl", over=other).exit_code == 0
     assert other.keys.authenticate(text) == made
-    assert other.results.get(IDS[0], "arxiv-mini", 4) == filled.results.get(IDS[0], "arxiv-mini", 4)
+    assert other.predictions.get(IDS[0], "arxiv-mini", 4) == filled.predictions.get(IDS[0], "arxiv-mini", 4)
     assert parsed(run("store", "stats", "--json", over=other))["predictions"] == {"arxiv-mini": 2}
 
 
@@ -117,7 +117,7 @@ def test_import_may_be_repeated_and_revives_no_key(
 
 
 def test_purged_predictions_stay_behind(run: Run, filled: CommandServices, tmp_path: Path) -> None:
-    filled.results.purge("arxiv-mini")
+    filled.predictions.purge("arxiv-mini")
     assert run("store", "export", "-").stdout == ""
 
 

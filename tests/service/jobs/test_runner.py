@@ -1,6 +1,5 @@
 """What makes a job wait, what ends it, and what it does after a crash between two writes."""
 
-import threading
 from dataclasses import replace
 
 from flask.testing import FlaskClient
@@ -36,7 +35,7 @@ def test_a_job_of_a_revoked_key_ends(services: TestServices) -> None:
     services.keys.revoke(key.id)
     job = services.jobs.claim("w")
     assert job is not None
-    assert services.runner.run(job, "w", threading.Event()).state == "cancelled"
+    assert services.runner.run(job, "w", lambda: False).state == "cancelled"
     assert services.engine.texts == []
 
 
@@ -47,7 +46,7 @@ def test_outcomes_that_a_crash_left_uncounted_are_written_anew(services: TestSer
     assert job is not None
     counted = services.jobs.progress(replace(job, done=2, hits=2), "w", 0, ['"a"', '"b"'])
     services.backend.put("jobs", f"output/{job.id}/0", b'{"items": ["1", "2", "3"]}')
-    done = services.runner.run(counted, "w", threading.Event())
+    done = services.runner.run(counted, "w", lambda: False)
     lines = list(services.jobs.outcomes(done))
     assert (done.state, done.done, len(lines), lines[:2]) == ("done", 4, 4, ["1", "2"])
     assert all("arxiv-mini" in line for line in lines[2:])

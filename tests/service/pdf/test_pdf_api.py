@@ -7,9 +7,9 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from service.app import Application
+from service.app import Application, create_app
 from service.pdf.extract import MAX_BYTES, Extractor
-from tests.service.conftest import TestServices
+from tests.service.conftest import TestServices, with_key
 from tests.service.pdf.papers import SENTENCES, Put, column, head, make_pdf
 
 TEXT = " ".join(SENTENCES)
@@ -88,15 +88,15 @@ def test_a_paper_of_more_than_20_mib(client: FlaskClient) -> None:
     assert (far.status_code, far.get_json()["type"]) == (413, "/problems/body-too-large")
 
 
-def test_a_hung_reader_is_a_problem(client: FlaskClient, services: TestServices) -> None:
+def test_a_hung_reader_is_a_problem(services: TestServices, key: str) -> None:
     services.__dict__["pdfs"] = Extractor(seconds=0.3, command=("/bin/sh", "-c", "exec sleep 600"))
-    response = post(client)
+    response = post(with_key(create_app(services=services), key))
     assert (response.status_code, response.get_json()["type"]) == (422, "/problems/pdf-too-demanding")
 
 
-def test_where_too_many_wait(client: FlaskClient, services: TestServices) -> None:
+def test_where_too_many_wait(services: TestServices, key: str) -> None:
     services.__dict__["pdfs"] = Extractor(processes=0, waiting=0)
-    response = post(client)
+    response = post(with_key(create_app(services=services), key))
     assert (response.status_code, response.get_json()["type"]) == (503, "/problems/pdf-busy")
     assert int(response.headers["Retry-After"]) > 0
 

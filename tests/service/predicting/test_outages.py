@@ -29,14 +29,13 @@ def test_results_are_written_again_after_it(client: FlaskClient, services: TestS
     services.store.down = True
     client.post("/api/predict/", json={"abstract": ABSTRACT})
     services.store.down = False
-    services.classification.forget()
+    services.memory.clear()
     again = client.post("/api/predict/", json={"abstract": ABSTRACT})
     assert again.headers["Cache-Status"] == "abstracts; fwd=uri-miss; stored"
     assert services.stored() == 1
 
 
 def test_an_unknown_key_gets_503_and_never_401(app: Application, services: TestServices, key: str) -> None:
-    app.build()
     services.store.down = True
     response = with_key(app, key).post("/api/predict/", json={"abstract": ABSTRACT})
     assert response.status_code == 503
@@ -63,7 +62,7 @@ def test_the_service_starts_without_the_store(make_services: MakeServices) -> No
 
 def test_a_corrupt_entry_is_a_miss_and_is_overwritten(client: FlaskClient, services: TestServices) -> None:
     first = client.post("/api/predict/", json={"abstract": ABSTRACT})
-    services.classification.forget()
+    services.memory.clear()
     ((name, entry),) = services.store.scan("results")
     services.store.put("results", name, entry.value.replace(b"0.", b"x."))
     second = client.post("/api/predict/", json={"abstract": ABSTRACT})
@@ -77,14 +76,14 @@ def test_a_purge_is_seen_when_memory_has_aged(make_services: MakeServices) -> No
     services = make_services(L1_TTL="0")
     client = with_key(create_app(services=services), services.keys.create("x", ["predict"])[1])
     client.post("/api/predict/", json={"abstract": ABSTRACT})
-    services.results.purge("arxiv-mini")
+    services.predictions.purge("arxiv-mini")
     again = client.post("/api/predict/", json={"abstract": ABSTRACT})
     assert again.headers["Cache-Status"] == "abstracts; fwd=uri-miss; stored"
 
 
 def stored(services: TestServices) -> Prediction:
     model = services.models.get("arxiv-mini")
-    found = services.results.get(model.key(ABSTRACT), model.name, len(model.labels))
+    found = services.predictions.get(model.key(ABSTRACT), model.name, len(model.labels))
     assert found is not None
     return found
 

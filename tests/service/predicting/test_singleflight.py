@@ -95,7 +95,6 @@ def ask(client: FlaskClient) -> tuple[int, str]:
 
 
 def test_concurrent_requests_run_the_model_once(app: Application, services: TestServices, key: str) -> None:
-    app.build()
     services.engine.gate.clear()
     with ThreadPoolExecutor(FOLLOWERS + 1) as pool:
         leader = pool.submit(ask, with_key(app, key))
@@ -110,7 +109,6 @@ def test_concurrent_requests_run_the_model_once(app: Application, services: Test
 
 
 def test_a_leader_that_is_refused_leaves_the_others_to_try(app: Application, services: TestServices, key: str) -> None:
-    app.build()
     services.engine.gate.clear()
     services.engine.failures.append(Overloaded("too many texts wait", retry_after=1))
     with ThreadPoolExecutor(FOLLOWERS + 1) as pool:

@@ -1,0 +1,239 @@
+"""The one use case: abstracts become answers, from memory, the store or the model, each miss worked out once.
+
+No HTTP in here: the API, jobs and commands all come through `predict`.
+"""
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from model.errors import ModelError, Overloaded
+from service.access.ratelimits import Payer
+from service.errors import LimitExceeded, ServiceError
+from service.predicting.abstracts import Abstract
+from service.predicting.memory import Memory
+from service.predicting.models import ServedModel
+from service.predicting.singleflight import SingleFlight
+from service.telemetry.metrics import Metrics, Outcome
+from storage.errors import StorageError
+from storage.records.predictions import Prediction, Predictions
+
+
+@dataclass(frozen=True, slots=True)
+class Directives:
+    """What a client asks of the cache (RFC 9111, section 5.2.1). max_age: seconds."""
+
+    no_cache: bool = False
+    no_store: bool = False
+    only_if_cached: bool = False
+    max_age: float | None = None
+
+
+NO_DIRECTIVES = Directives()
+
+
+class Answer(NamedTuple):
+    """A prediction and how it came about.
+
+    outcome: `hit` (memory or store), `miss` (this call ran the model) or `collapsed` (another call ran it).
+    stored: whether the store has it now. age: seconds since it was computed. timings: seconds by stage.
+    """
+
+    model: ServedModel
+    prediction: Prediction
+    outcome: Outcome
+    stored: bool
+    age: float
+    timings: Mapping[str, float]
+
+
+class Predictor:
+    """Answers from the cache where it can and from the model where it must.
+
+    An outage of the store shows only in Answer.stored: the breaker in the backend counts and logs it. Failures are
+    never stored.
+    """
+
+    def __init__(
+        self,
+        predictions: Predictions,
+        memory: Memory,
+        metrics: Metrics,
+        *,
+        flight_timeout: float,
+        result_ttl: timedelta | None = None,
+        store_abstracts: bool = False,
+    ) -> None:
+        """`flight_timeout`: seconds that a call waits for another one's run of the model for the same text."""
+        self._predictions = predictions
+        self._memory = memory
+        self._metrics = metrics
+        self._flights: SingleFlight[Answer] = SingleFlight()
+        self._flight_timeout = flight_timeout
+        self._result_ttl = result_ttl
+        self._store_abstracts = store_abstracts
+
+    def predict(
+        self,
+        model: ServedModel,
+        abstracts: Sequence[Abstract | Exception],
+        directives: Directives = NO_DIRECTIVES,
+        payer: Payer | None = None,
+    ) -> list[Answer | Exception]:
+        """For each abstract, in order, its answer or the error it met; what is an error already stays what it is.
+
+        Errors are those of the package model, LimitExceeded and `not-stored`. The store is asked once for all. An
+        abstract that is in there twice is worked out once, and the second is `collapsed`. `payer` is charged before
+        each run of the model; when it may not pay, or the model is overloaded, nothing more is run: the rest has that
+        error too.
+        """
+        started = time.perf_counter()
+        keys = [item if isinstance(item, Exception) else model.key(item.text) for item in abstracts]
+        asked = {key: item for key, item in zip(keys, abstracts, strict=True) if isinstance(key, str)}
+        found = {} if directives.no_cache else self._look_up(model, list(asked))
+        timings = {"store": time.perf_counter() - started}
+        answers: dict[str, Answer | Exception] = {
+            key: answer for key, prediction in found.items() if (answer := _hit(model, prediction, directives, timings))
+        }
+        refused: Exception | None = None
+        for key, abstract in asked.items():
+            if key not in answers and isinstance(abstract, Abstract):
+                answers[key] = refused or self._compute_or_error(model, key, abstract, directives, payer)
+                refused = refused or _refusal(answers[key])
+        return [self._counted(answer) for answer in _in_order(keys, answers)]
+
+    def predict_one(
+        self,
+        model: ServedModel,
+        abstract: Abstract,
+        directives: Directives = NO_DIRECTIVES,
+        payer: Payer | None = None,
+    ) -> Answer:
+        """The answer for one abstract. Raises what `predict` would give in its place."""
+        (answer,) = self.predict(model, [abstract], directives, payer)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def find(self, id: str, models: Mapping[str, ServedModel]) -> Answer | None:
+        """The stored prediction with this id by any of `models` (by name), or None. Raises Unavailable."""
+        prediction = self._memory.get(id)
+        if prediction is None:
+            prediction = self._predictions.find(id, {name: len(model.labels) for name, model in models.items()})
+        if prediction is None or prediction.model not in models:
+            return None
+        model = models[prediction.model]
+        if prediction.digest != model.digest:
+            return None
+        self._memory.put(prediction)
+        return _hit(model, prediction, NO_DIRECTIVES, {})
+
+    def _look_up(self, model: ServedModel, keys: list[str]) -> dict[str, Prediction]:
+        """What memory or the store has; an outage of the store is a miss."""
+        found = {key: prediction for key in keys if (prediction := self._memory.get(key)) is not None}
+        absent = [key for key in keys if key not in found]
+        if absent:
+            try:
+                stored = self._predictions.get_many(absent, model.name, len(model.labels))
+            except StorageError:
+                return found
+            for key, prediction in stored.items():
+                found[key] = prediction
+                self._memory.put(prediction)
+        return found
+
+    def _compute_or_error(
+        self, model: ServedModel, key: str, abstract: Abstract, directives: Directives, payer: Payer | None
+    ) -> Answer | Exception:
+        if directives.only_if_cached:
+            return ServiceError(
+                "not-stored", "This abstract has no stored prediction. Send it without only-if-cached to compute one."
+            )
+        try:
+            return self._compute(model, key, abstract, directives, payer)
+        except (ModelError, ServiceError) as error:
+            return error
+
+    def _compute(
+        self, model: ServedModel, key: str, abstract: Abstract, directives: Directives, payer: Payer | None
+    ) -> Answer:
+        def work() -> Answer:
+            # Another flight may have landed between this call's look-up and its turn.
+            kept = None if directives.no_cache else self._memory.get(key)
+            if kept is not None and (answer := _hit(model, kept, directives, {})):
+                return answer
+            if payer is not None:
+                payer.charge()
+            return self._run(model, key, abstract, store=not directives.no_store)
+
+        if directives.no_cache or directives.no_store:
+            return work()
+        try:
+            answer, collapsed = self._flights.run(key, work, self._flight_timeout)
+        except TimeoutError as error:
+            raise Overloaded(str(error), retry_after=1) from error
+        return answer._replace(outcome="collapsed") if collapsed else answer
+
+    def _run(self, model: ServedModel, key: str, abstract: Abstract, *, store: bool) -> Answer:
+        result = model.classifier.classify(abstract.text)
+        now = datetime.now(UTC)
+        prediction = Prediction(
+            id=key,
+            model=model.name,
+            digest=model.digest,
+            scores=tuple(float(f"{score:.7g}") for score in result.scores),  # what float32 can carry
+            created_at=now,
+            expires_at=None if self._result_ttl is None else now + self._result_ttl,
+            abstract=abstract.raw if self._store_abstracts else None,
+        )
+        timings = {"queue": result.queue_seconds, "model": result.model_seconds}
+        if not store:
+            return Answer(model, prediction, "miss", False, 0.0, timings)
+        started = time.perf_counter()
+        stored = self._store(prediction)
+        self._memory.put(prediction)
+        timings = {"store": time.perf_counter() - started, **timings}
+        return Answer(model, prediction, "miss", stored, 0.0, timings)
+
+    def _store(self, prediction: Prediction) -> bool:
+        try:
+            self._predictions.put(prediction)
+        except StorageError:
+            return False
+        return True
+
+    def _counted(self, answer: Answer | Exception) -> Answer | Exception:
+        if isinstance(answer, Answer):
+            self._metrics.answer(answer.outcome, answer.timings)
+        return answer
+
+
+def _hit(
+    model: ServedModel, prediction: Prediction, directives: Directives, timings: Mapping[str, float]
+) -> Answer | None:
+    """The answer from a stored prediction; None if it is older than the client takes."""
+    age = max(0.0, time.time() - prediction.created_at.timestamp())
+    if directives.max_age is not None and age > directives.max_age:
+        return None
+    return Answer(model, prediction, "hit", True, age, timings)
+
+
+def _in_order(
+    keys: Iterable[str | Exception], answers: Mapping[str, Answer | Exception]
+) -> Iterator[Answer | Exception]:
+    seen = set()
+    for key in keys:
+        if isinstance(key, Exception):
+            yield key
+            continue
+        answer = answers[key]
+        if key in seen and isinstance(answer, Answer) and answer.outcome == "miss":
+            answer = answer._replace(outcome="collapsed")
+        yield answer
+        seen.add(key)
+
+
+def _refusal(answer: Answer | Exception) -> Exception | None:
+    return answer if isinstance(answer, LimitExceeded | Overloaded) else None
