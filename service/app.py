@@ -1,5 +1,6 @@
 """The two applications: the API for servers, and the commands alone for the command line."""
 
+import os
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
@@ -42,6 +43,8 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
     from service import problems, web
     from service.access import limiter
     from service.access.gate import Gate
+    from service.access.inherited import without_inherited
+    from service.api.blueprint import refuse_encoded_bodies
     from service.api.openapi import make_api
     from service.cli import register
 
@@ -56,9 +59,13 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
         api.register_blueprint(part)
     api.register_blueprint(web.blueprint(api.spec.to_dict))
     limiter.install(services.limiter, app)
-    Gate(services.authenticator, services.limits, services.metrics, services.access_log).install(app)
-    if hops := services.settings.trusted_proxies:
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=0)  # type: ignore[method-assign]
+    hops = services.settings.trusted_proxies
+    Gate(services.authenticator, services.limits, services.metrics, services.access_log, hops=hops).install(app)
+    app.before_request(problems.redirect)
+    app.before_request(refuse_encoded_bodies)
+    if hops:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=0, x_proto=hops, x_host=0)  # type: ignore[method-assign]
+    app.wsgi_app = without_inherited(app.wsgi_app, os.environ)  # type: ignore[assignment, method-assign]
     return app
 
 

@@ -32,6 +32,7 @@ Slug = Literal[
     "store-unavailable",
     "too-many-jobs",
     "unknown-model",
+    "wrong-content-encoding",
     "wrong-content-type",
 ]
 """Names a kind of problem: the row of the table in problems.py, and the end of the problem's `type`."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Final
+from urllib.parse import urlsplit, urlunsplit
 
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
@@ -28,6 +29,7 @@ class Kind:
 
     detail: what is said of an error whose own message is not for clients. retry_after: seconds after which a new try is
     sensible, where the error names none; None if a new try is not. challenge: the end of WWW-Authenticate (RFC 6750).
+    accept_encoding: what a body may be encoded with (RFC 9110, section 12.5.3).
     """
 
     status: HTTPStatus
@@ -36,6 +38,7 @@ class Kind:
     detail: str = ""
     retry_after: int | None = None
     challenge: str | None = None
+    accept_encoding: str | None = None
 
 
 _BAD = HTTPStatus.BAD_REQUEST
@@ -82,6 +85,12 @@ KINDS: Final[Mapping[Slug, Kind]] = {
         HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
         "The body has the wrong type",
         "Send it with the Content-Type that the route takes.",
+    ),
+    "wrong-content-encoding": Kind(
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+        "The body is compressed",
+        "Send it as it is, without Content-Encoding.",
+        accept_encoding="identity",
     ),
     "pdf-too-large": Kind(_LARGE, "The PDF is too large", "A PDF may have 20 MiB."),
     "not-a-pdf": Kind(_UNPROCESSABLE, "The file is not a PDF", "It is empty or of another kind."),
@@ -183,11 +192,22 @@ def register(app: Flask) -> None:
 
 def to_response(error: Exception) -> Response:
     """The response that an error becomes."""
-    if isinstance(error, RequestRedirect):
-        return Response(headers=list(error.get_headers()), status=error.code)
     problem = describe(error)
     headers = {"Cache-Control": "no-store", **problem.headers}
     return Response(json.dumps(problem.body()), problem.status, headers, content_type=CONTENT_TYPE)
+
+
+def redirect() -> Response | None:
+    """Before each request: the redirect to its tidy address, if it has another (`/api//models`).
+
+    werkzeug's own names the host, which is whatever the client says it is.
+    """
+    error = request.routing_exception
+    if not isinstance(error, RequestRedirect):
+        return None
+    parts = urlsplit(error.new_url)
+    location = urlunsplit(("", "", "/" + parts.path.lstrip("/"), parts.query, ""))
+    return Response(headers={"Location": location, "Cache-Control": "no-store"}, status=error.code)
 
 
 def describe(error: Exception) -> Problem:
@@ -223,6 +243,8 @@ def _from_table(slug: Slug, error: Exception) -> Problem:
         headers["Retry-After"] = str(max(1, round(retry_after)))
     if kind.challenge is not None:
         headers["WWW-Authenticate"] = f'Bearer realm="abstracts"{kind.challenge}'
+    if kind.accept_encoding is not None:
+        headers["Accept-Encoding"] = kind.accept_encoding
     return Problem(kind.status, f"/problems/{slug}", kind.title, detail, members, headers)
 
 

@@ -1,15 +1,16 @@
 """What surrounds every view: limits and keys before it, headers, log line and metrics after it."""
 
-import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, Literal, TypeVar
+from typing import Final, Literal, TypeVar
 
 from flask import Flask, Response, request
 
+from service.access.addresses import client_address
 from service.access.auth import Authenticator, Scope, presented_key, require
 from service.access.ratelimits import Payer, RateLimits, Window, limit_header, policy_header
+from service.telemetry.access_line import access_line
 from service.telemetry.logs import AccessLog
 from service.telemetry.metrics import Metrics
 from storage.records.apikeys import ApiKey
@@ -37,6 +38,7 @@ class Call:
     """One request on its way through."""
 
     started: float
+    address: str
     key: ApiKey | None = None
     windows: list[Window] = field(default_factory=list)
     timings: dict[str, float] = field(default_factory=dict)
@@ -59,12 +61,20 @@ class Gate:
     """Holds the hooks of one app."""
 
     def __init__(
-        self, authenticator: Authenticator, limits: RateLimits, metrics: Metrics, access_log: AccessLog | None
+        self,
+        authenticator: Authenticator,
+        limits: RateLimits,
+        metrics: Metrics,
+        access_log: AccessLog | None,
+        *,
+        hops: int = 0,
     ) -> None:
+        """`hops`: the proxies in front, whose X-Forwarded-For is believed."""
         self._authenticator = authenticator
         self._limits = limits
         self._metrics = metrics
         self._access_log = access_log
+        self._hops = hops
         self._levels: dict[str, Access] = {}
 
     def install(self, app: Flask) -> None:
@@ -79,11 +89,12 @@ class Gate:
 
     def _before(self) -> None:
         environ = request.environ
-        call = environ[_CALL] = Call(time.perf_counter())
+        address = client_address(environ.get("REMOTE_ADDR", ""), environ.get("HTTP_X_FORWARDED_FOR"), self._hops)
+        call = environ[_CALL] = Call(time.perf_counter(), address)
         level = self._levels.get(request.endpoint or "", "open")
         if level == "probe":
             return
-        self._limits.spend_request(environ.get("REMOTE_ADDR", "unknown"), call.windows)
+        self._limits.spend_request(address, call.windows)
         if level == "open":
             return
         started = time.perf_counter()
@@ -98,6 +109,9 @@ class Gate:
         environ, rule, status = request.environ, request.url_rule, response.status_code
         call: Call = environ[_CALL]
         add = response.headers.add
+        add("X-Content-Type-Options", "nosniff")
+        if environ["REQUEST_METHOD"] != "POST" and "Cache-Control" not in response.headers:
+            add("Cache-Control", "no-store")
         if call.windows:
             add("RateLimit-Policy", policy_header(call.windows))
             add("RateLimit", limit_header(call.windows))
@@ -107,16 +121,16 @@ class Gate:
         route = "" if rule is None else rule.rule
         self._metrics.request(environ["REQUEST_METHOD"], route, status, seconds)
         if self._access_log is not None:
-            self._access_log.write(_line(call, environ, route, status, seconds))
+            self._access_log.write(
+                access_line(
+                    method=environ["REQUEST_METHOD"],
+                    route=route,
+                    path=environ["PATH_INFO"],
+                    status=status,
+                    seconds=seconds,
+                    address=call.address,
+                    key="" if call.key is None else call.key.id,
+                    cache=call.outcome,
+                )
+            )
         return response
-
-
-def _line(call: Call, environ: Mapping[str, Any], route: str, status: int, seconds: float) -> str:
-    """One JSON object. An address without a route is told by its start, since anybody can make up a long one."""
-    place = f'"route": "{route}"' if route else f'"path": {json.dumps(environ["PATH_INFO"][:80])}'
-    key = f', "key": "{call.key.id}"' if call.key else ""
-    cache = f', "cache": "{call.outcome}"' if call.outcome else ""
-    return (
-        f'{{"time": {time.time():.3f}, "method": {json.dumps(environ["REQUEST_METHOD"][:20])}, {place}, '
-        f'"status": {status}, "ms": {seconds * 1000:.3f}, "ip": "{environ.get("REMOTE_ADDR", "")}"{key}{cache}}}'
-    )

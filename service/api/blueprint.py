@@ -26,6 +26,7 @@ BODY_PROBLEMS: Final[tuple[Slug, ...]] = (
     "invalid-request",
     "malformed-body",
     "body-too-large",
+    "wrong-content-encoding",
     "wrong-content-type",
 )
 """What can be wrong with a JSON body."""
@@ -129,6 +130,13 @@ def _with_bound(max_body: int, view: View) -> View:
         return view(*args, **kwargs)
 
     return wrapper  # type: ignore[return-value]
+
+
+def refuse_encoded_bodies() -> None:
+    """Before each request: raises ServiceError `wrong-content-encoding` for a body that is compressed."""
+    encoding = request.environ.get("HTTP_CONTENT_ENCODING", "")
+    if encoding and encoding.strip().lower() != "identity":
+        raise ServiceError("wrong-content-encoding", "The body is compressed. Send it without Content-Encoding.")
 
 
 def read_body() -> bytes:

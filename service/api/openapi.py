@@ -32,6 +32,7 @@ HEADERS: Final[Mapping[str, Mapping[str, Any]]] = {
     "Location": _header("Address of the job.", "/api/jobs/0f4c6f5e4a2b4d0c8a1d7f3b2e9c6a51"),
     "Retry-After": _header("Seconds after which to ask again.", "2", "integer"),
     "Preference-Applied": _header("The preference that was heeded (RFC 7240).", "respond-async"),
+    "Accept-Encoding": _header("What a body may be encoded with.", "identity"),
     "WWW-Authenticate": _header("How to present a key (RFC 6750).", 'Bearer realm="abstracts"'),
 }
 LIMITED: Final = ("RateLimit", "RateLimit-Policy")
@@ -84,5 +85,6 @@ def _problem_response(status: HTTPStatus) -> dict[str, Any]:
     content = {CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": examples}}
     challenge = ["WWW-Authenticate"] if any(kind.challenge is not None for kind in kinds.values()) else []
     wait = ["Retry-After"] if any(kind.retry_after is not None for kind in kinds.values()) else []
-    headers = header_references((*LIMITED, *challenge, *wait))
+    encoding = ["Accept-Encoding"] if any(kind.accept_encoding for kind in kinds.values()) else []
+    headers = header_references((*LIMITED, "Cache-Control", *challenge, *wait, *encoding))
     return {"description": status.phrase, "headers": headers, "content": content}

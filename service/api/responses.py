@@ -18,6 +18,8 @@ _CACHE_STATUS: Final = {
 }
 """Cache-Status (RFC 9211) by outcome and whether the store has the prediction."""
 
+ASK_AGAIN: Final = {"Cache-Control": "private, no-cache", "Vary": "Authorization, X-API-Key"}
+"""For what may change and is a key's own."""
 
 CACHE_CONTROL: Final = {
     "in": "header",

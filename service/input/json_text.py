@@ -1,5 +1,6 @@
 """JSON as clients send it."""
 
+import codecs
 import json
 from typing import Any
 
@@ -7,9 +8,12 @@ from service.errors import ServiceError
 
 
 def parse_json(body: bytes) -> Any:
-    """The JSON value in UTF-8 bytes. Raises ServiceError `malformed-body`, which says where the fault is."""
+    """The JSON value in UTF-8 bytes. Raises ServiceError `malformed-body`, which says where the fault is.
+
+    A byte order mark is passed over (RFC 8259, section 8.1).
+    """
     try:
-        return json.loads(body.decode())
+        return json.loads(body.removeprefix(codecs.BOM_UTF8).decode())
     except UnicodeDecodeError as error:
         raise malformed("The body is not UTF-8. Encode it so (RFC 8259, section 8.1).") from error
     except RecursionError as error:

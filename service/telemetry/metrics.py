@@ -12,6 +12,7 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 Outcome = Literal["hit", "miss", "collapsed"]
 """How an answer came about: stored before, worked out for this call, or for another one."""
 
+METHODS = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"})
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
@@ -38,7 +39,12 @@ class Metrics:
         )
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
-        """Counts a request that has been answered. `route` is a rule, never a path: paths have no bound."""
+        """Counts a request that has been answered. `route` is a rule, never a path: paths have no bound.
+
+        Nor have methods: those that HTTP does not know count as `other`.
+        """
+        if method not in METHODS:
+            method = "other"
         children = self._by_request.get((method, route, status))
         if children is None:
             children = self._requests.labels(method, route, status), self._seconds.labels(route)

@@ -14,17 +14,19 @@ from storage.errors import StorageError
 
 _STATE: Final = {"type": "object", "required": ["state"], "properties": {"state": {"type": "string"}}}
 
+_HEADERS: Final = ("Cache-Control",)
+
 
 def blueprint(registry: Registry, backend: Backend, metrics: Metrics, is_reachable: Callable[[str], bool]) -> Blueprint:
     """The routes of probes and metrics. `is_reachable`: whether what runs the model of that name has it ready."""
     routes = Blueprint("health", __name__, description="Probes and metrics.")
 
-    @routes.endpoint("/livez", "probe", returns=_STATE)
+    @routes.endpoint("/livez", "probe", returns=_STATE, headers=_HEADERS)
     def livez() -> Response:
         """The process answers. Touches nothing else."""
         return jsonify(state="live")
 
-    @routes.endpoint("/readyz", "probe", returns=_STATE, problems=("not-ready",))
+    @routes.endpoint("/readyz", "probe", returns=_STATE, problems=("not-ready",), headers=_HEADERS)
     def readyz() -> Response:
         """What can be answered: `ready`; `degraded` without the store or the default model; else a problem."""
         report = readiness(registry, backend, is_reachable)
@@ -32,7 +34,7 @@ def blueprint(registry: Registry, backend: Backend, metrics: Metrics, is_reachab
             raise ServiceError("not-ready", "No model can answer.", members=report)
         return jsonify(report)
 
-    @routes.endpoint("/metrics", "probe", returns={"type": "string"}, content_type="text/plain")
+    @routes.endpoint("/metrics", "probe", returns={"type": "string"}, content_type="text/plain", headers=_HEADERS)
     def scrape() -> Response:
         """Metrics of this process in Prometheus' text format."""
         return Response(metrics.exposition(), content_type=CONTENT_TYPE)

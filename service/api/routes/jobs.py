@@ -22,7 +22,7 @@ from storage.records.jobs import Item, Job, Jobs
 
 LINES: Final = ("application/x-ndjson", "application/jsonl", "application/x-jsonlines")
 JOB_HEADERS: Final = (*TIMED, "Retry-After", "Cache-Control")
-_IDEMPOTENCY_KEY: Final = {
+IDEMPOTENCY_KEY: Final = {
     "in": "header",
     "name": "Idempotency-Key",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255},
@@ -49,7 +49,7 @@ def blueprint(jobs: Jobs, intake: Intake, *, maximum: int, max_body: int) -> Blu
         max_body=max_body,
         headers=(*JOB_HEADERS, "Location"),
         example=JOB,
-        parameters=(_IDEMPOTENCY_KEY,),
+        parameters=(IDEMPOTENCY_KEY,),
         document=_submission(schema),
     )
     def submit(arguments: Mapping[str, Any]) -> Response:

@@ -10,12 +10,12 @@ from service.api.blueprint import BODY_PROBLEMS, Blueprint
 from service.api.examples import ABSTRACT, JOB, PREDICTION
 from service.api.openapi import PREDICTED, header_references, problem_references
 from service.api.responses import CACHE_CONTROL, directives, prediction_response
-from service.api.routes.jobs import JOB_HEADERS, accepted
+from service.api.routes.jobs import IDEMPOTENCY_KEY, JOB_HEADERS, accepted
 from service.api.schemas import JobResponse, PredictionResponse
 from service.errors import Slug
 from service.jobs.intake import Intake
 from service.predicting.models import Models
-from service.predicting.predictor import Predictor
+from service.predicting.predictor import Directives, Predictor
 from service.predicting.requests import PredictRequest, render_options
 
 RESPOND_ASYNC: Final = "respond-async"
@@ -40,7 +40,7 @@ _ENDPOINT: Final[dict[str, Any]] = {
     "headers": PREDICTED,
     "body_example": {"abstract": ABSTRACT, "top_k": 3},
     "example": PREDICTION,
-    "parameters": (CACHE_CONTROL, _PREFER),
+    "parameters": (CACHE_CONTROL, _PREFER, IDEMPOTENCY_KEY),
     "document": {"responses": _AS_A_JOB},
 }
 
@@ -51,10 +51,9 @@ def blueprint(models: Models, predictor: Predictor, intake: Intake) -> Blueprint
 
     def answer(name: str | None, arguments: dict[str, Any]) -> Response:
         model, call, requested = models.get(name), current_call(), directives()
-        if call.key is not None and wants_a_job():
-            response = accepted(
-                intake.submit(call.key.id, [arguments["abstract"].raw], {**arguments, "model": model.name})
-            )
+        if call.key is not None and wants_a_job(requested):
+            texts, asked = [arguments["abstract"].raw], {**arguments, "model": model.name}
+            response = accepted(intake.submit(call.key.id, texts, asked, request.headers.get("Idempotency-Key")))
             response.headers["Preference-Applied"] = RESPOND_ASYNC
             return response
         found = predictor.predict_one(model, arguments["abstract"], requested, call.payer)
@@ -73,7 +72,12 @@ def blueprint(models: Models, predictor: Predictor, intake: Intake) -> Blueprint
     return routes
 
 
-def wants_a_job() -> bool:
-    """Whether the request would rather be answered later (RFC 7240, section 4.1)."""
+def wants_a_job(requested: Directives) -> bool:
+    """Whether the request would rather be answered later (RFC 7240, section 4.1).
+
+    A job is stored and may run the model, so it gives way to no-store and only-if-cached: a preference may be ignored.
+    """
+    if requested.no_store or requested.only_if_cached:
+        return False
     prefer = request.environ.get("HTTP_PREFER")
     return prefer is not None and RESPOND_ASYNC in parse_set_header(prefer)

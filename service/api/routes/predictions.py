@@ -8,7 +8,7 @@ from flask import Response, request
 from service.api.blueprint import Blueprint
 from service.api.examples import PREDICTION
 from service.api.openapi import PREDICTED, header_references
-from service.api.responses import etag
+from service.api.responses import ASK_AGAIN, etag
 from service.api.schemas import PredictionQuery, PredictionResponse
 from service.errors import ServiceError
 from service.predicting.models import Models
@@ -50,9 +50,8 @@ def blueprint(models: Models, predictor: Predictor) -> Blueprint:
             raise ServiceError("no-such-prediction", message)
         response = Response(render(answer, options), content_type="application/json")
         response.headers["ETag"] = etag(answer, options)
-        response.headers["Cache-Control"] = "private, no-cache"
         response.headers["Cache-Status"] = "abstracts; hit"
-        response.headers["Vary"] = "Authorization, X-API-Key"
+        response.headers.update(ASK_AGAIN)
         response.last_modified = answer.prediction.created_at.astimezone(UTC)
         response.make_conditional(request)
         return response
