@@ -1,5 +1,6 @@
 """Leases: never more than the limit among all who share a store, little less, and hardly a call of the store."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -211,6 +212,25 @@ def test_memory_is_bounded(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Non
     windows, item = LeasedWindows(MemoryStorage(), clock), RateLimitItemPerMinute(1)
     assert [windows.hit(item, str(number)) for number in range(20)] == [True] * 20
     assert [windows.hit(item, str(number)) for number in range(10, 20)] == [False] * 10
+
+
+def test_a_fork_does_not_hand_out_the_leases_of_its_parent(tmp_path: Path, clock: Clock) -> None:
+    backend = SQLiteBackend(tmp_path / "store.db", now=clock)
+    windows, item = over(backend, clock), RateLimitItemPerMinute(3000)
+    assert windows.hit(item, "a")
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            os.write(writer, str(allowed(windows, item, 2000)).encode())
+        finally:
+            os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader) as pipe:
+        passed = 1 + allowed(windows, item, 2000) + int(pipe.read())
+    os.waitpid(child, 0)
+    assert 3000 - 2 * (3000 // LARGEST_SHARE) <= passed <= 3000
+    backend.close()
 
 
 def test_two_servers_on_one_file_count_together(tmp_path: Path, clock: Clock) -> None:

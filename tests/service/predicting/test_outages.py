@@ -97,3 +97,18 @@ def test_the_abstract_is_stored_only_if_it_is_wanted(make_services: MakeServices
         assert found.abstract == kept
         assert found.expires_at is not None
         assert (found.expires_at - found.created_at).total_seconds() == 3600
+
+
+def test_keys_in_use_outlive_any_number_of_checks_in_an_outage(make_services: MakeServices) -> None:
+    services = make_services(KEY_CACHE_TTL="0")
+    app = create_app(services=services)
+    record, key = services.keys.create("x", ["predict"])
+    client, stranger = with_key(app, key), with_key(app, services.keys.create("y", ["predict"])[1])
+    assert client.post("/api/predict/", json={"abstract": ABSTRACT}).status_code == 200
+    services.store.down = True
+    statuses = [client.post("/api/predict/", json={"abstract": ABSTRACT}).status_code for _ in range(20)]
+    assert statuses == [200] * 20
+    assert stranger.post("/api/predict/", json={"abstract": ABSTRACT}).status_code == 503
+    services.store.down = False
+    services.keys.revoke(record.id)
+    assert client.post("/api/predict/", json={"abstract": ABSTRACT}).status_code == 401
