@@ -16,6 +16,7 @@ from model.artifact import Artifact
 from model.classifier import Classifier
 from service.app import create_app
 from service.bootstrap import Services
+from tests.processes import start as start_process
 from tests.service.conftest import StandIn
 from tests.sources import ROOT
 
@@ -72,7 +73,7 @@ def program(tmp_path: Path, environ: dict[str, str]) -> Callable[..., Any]:
     """Starts the real command line in a process of its own, in another folder than the checkout; its `Popen`."""
 
     def start(*args: str, **settings: str) -> Any:
-        return subprocess.Popen(
+        return start_process(
             [sys.executable, "-c", PROGRAM, *args],
             cwd=tmp_path,
             env=environ | settings,
@@ -80,7 +81,6 @@ def program(tmp_path: Path, environ: dict[str, str]) -> Callable[..., Any]:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            start_new_session=True,
         )
 
     return start

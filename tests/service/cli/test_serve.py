@@ -1,8 +1,6 @@
 """`serve`: the real server in a process of its own."""
 
-import contextlib
 import json
-import os
 import shlex
 import signal
 import socket
@@ -16,6 +14,7 @@ import requests
 from config import load_settings
 from service.cli.serve import ABSTRACT
 from service.front.server import base_url
+from tests.processes import end
 from tests.service.waiting import until
 
 Program = Callable[..., Any]
@@ -46,8 +45,7 @@ def serving(program: Program, port: int, *options: str) -> Iterator[list[str]]:
         assert process.returncode == 0, err
         assert "Traceback" not in err
     finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)  # its worker, too, which would keep the pipes open
+        end(process)
         process.communicate()
 
 

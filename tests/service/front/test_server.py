@@ -3,7 +3,6 @@
 import http.client
 import json
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -16,6 +15,7 @@ import pytest
 
 from config import load_settings
 from service.bootstrap import Services
+from tests.processes import end, start
 from tests.service.conftest import ABSTRACT
 from tests.service.waiting import until
 
@@ -41,16 +41,17 @@ class Server:
 
     @contextmanager
     def running(self) -> Iterator["Server"]:
-        with subprocess.Popen(
-            [sys.executable, "-c", SERVE], cwd=ROOT, env=os.environ | self.variables, start_new_session=True
-        ) as process:
-            self.process = process
+        self.process = start([sys.executable, "-c", SERVE], cwd=ROOT, env=os.environ | self.variables)
+        try:
+            until(self._answers)
+            yield self
+        finally:
+            if self.process.poll() is None:
+                self.process.terminate()
             try:
-                until(self._answers)
-                yield self
+                self.process.wait(60)
             finally:
-                if process.poll() is None:
-                    os.killpg(process.pid, signal.SIGTERM)
+                end(self.process)
 
     def _answers(self) -> bool:
         try:
@@ -60,8 +61,7 @@ class Server:
 
     def kill(self) -> None:
         assert self.process is not None
-        os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait(60)
+        end(self.process)
 
     def ask(self, method: str, path: str, body: bytes | None = None) -> tuple[int, dict[str, str], Any]:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)

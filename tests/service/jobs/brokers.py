@@ -2,13 +2,13 @@
 
 import os
 import socket
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from tests.processes import end, start
 from tests.service.waiting import until
 
 RABBITMQ = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
@@ -69,36 +69,23 @@ def rabbitmq(folder: Path) -> Iterator[str]:
         "ERL_EPMD_PORT": str(epmd),
         "ERL_AFLAGS": "-kernel inet_dist_use_interface {127,0,0,1}",
     }
-    try:
-        with running([str(RABBITMQ)], folder, port, environ):
-            yield f"amqp://guest:guest@127.0.0.1:{port}//"
-    finally:
-        until(lambda: killed_epmd(epmd))
-
-
-def killed_epmd(port: int) -> bool:
-    """Whether the epmd at this port is gone; it does not go before it has noticed that its node has."""
-    subprocess.run(["epmd", "-port", str(port), "-kill"], capture_output=True, timeout=60)
-    return not listens(port)
+    # Its own epmd, in the foreground: the one that the server would start leaves its process group and stays behind.
+    (folder / "epmd").mkdir()
+    with (
+        running(["epmd", "-address", "127.0.0.1", "-port", str(epmd)], folder / "epmd", epmd),
+        running([str(RABBITMQ)], folder, port, environ),
+    ):
+        yield f"amqp://guest:guest@127.0.0.1:{port}//"
 
 
 @contextmanager
 def running(command: list[str], folder: Path, port: int, environ: dict[str, str] | None = None) -> Iterator[None]:
     """A server that accepts connections; stopped at the end, with whatever it started."""
     with (folder / "output").open("wb") as output:
-        process = subprocess.Popen(
-            command, cwd=folder, env=os.environ | (environ or {}), stdout=output, stderr=output, start_new_session=True
-        )
+        process = start(command, cwd=folder, env=os.environ | (environ or {}), stdout=output, stderr=output)
     try:
         until(lambda: listens(port) or process.poll() is not None, 180)
         assert process.poll() is None, (folder / "output").read_text()
         yield
     finally:
         end(process)
-
-
-def end(process: subprocess.Popen[bytes]) -> None:
-    """Kills a process and its group."""
-    if process.poll() is None:
-        os.killpg(process.pid, 9)
-    process.wait(60)

@@ -15,12 +15,13 @@ from service.bootstrap import Services
 from service.jobs.broker import BrokerDispatcher
 from service.jobs.intake import Intake
 from storage.records.jobs import Job
+from tests.processes import end, start
 from tests.service.conftest import ABSTRACT
-from tests.service.jobs.brokers import end, free_ports, rabbitmq, redis
+from tests.service.jobs.brokers import free_ports, rabbitmq, redis
 from tests.service.waiting import until
 
 ROOT = Path(__file__).parents[3]
-ITEMS = [f"{ABSTRACT * 5} This is measurement number {i}." for i in range(400)]
+ITEMS = [f"{ABSTRACT * 5} This is measurement number {i}." for i in range(120)]
 CELERY = [
     str(Path(sys.executable).parent / "celery"),
     "-A",
@@ -45,9 +46,7 @@ def variables(folder: Path, broker: str) -> dict[str, str]:
 def worker(folder: Path, broker: str) -> Iterator[subprocess.Popen[bytes]]:
     """A Celery worker with its children, in a process group of its own."""
     with (folder / "worker.log").open("ab") as log:
-        process = subprocess.Popen(
-            CELERY, cwd=ROOT, env=os.environ | variables(folder, broker), stdout=log, stderr=log, start_new_session=True
-        )
+        process = start(CELERY, cwd=ROOT, env=os.environ | variables(folder, broker), stdout=log, stderr=log)
     try:
         yield process
     finally:

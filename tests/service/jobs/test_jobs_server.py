@@ -13,7 +13,7 @@ from tests.service.conftest import ABSTRACT
 from tests.service.front.test_server import Server
 from tests.service.waiting import until
 
-ITEMS = [f"{ABSTRACT * 5} This is measurement number {i}." for i in range(400)]
+ITEMS = [f"{ABSTRACT * 5} This is measurement number {i}." for i in range(120)]
 
 
 def test_a_job_survives_kill_9(tmp_path: Path) -> None:

@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.processes import end, start
+
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
     "--headless",
@@ -83,13 +85,13 @@ def browsing(program: str, profile: Path) -> Iterator[Page]:
     command = [program, *FLAGS, f"--user-data-dir={profile}"]
     # The browser reads from descriptor 3 and writes to 4.
     shell = ["bash", "-c", f'exec "$@" 3<&{from_us} 4>&{to_us}', "bash", *command]
-    with subprocess.Popen(shell, pass_fds=(from_us, to_us), stderr=subprocess.DEVNULL) as process:
-        os.close(from_us)
-        os.close(to_us)
-        page = Page(to, back)
-        try:
-            page.open()
-            yield page
-        finally:
-            page.close()
-            process.kill()
+    process = start(shell, pass_fds=(from_us, to_us), stderr=subprocess.DEVNULL)
+    os.close(from_us)
+    os.close(to_us)
+    page = Page(to, back)
+    try:
+        page.open()
+        yield page
+    finally:
+        page.close()
+        end(process)
