@@ -6,13 +6,19 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import Final
 
+from service.pdf.boilerplate import is_notice
+from service.pdf.languages import prose, words
 from service.pdf.lines import Line
-from service.pdf.words import ends_sentence, is_after, is_numbered, prose, words
+from service.pdf.words import ends_sentence, introduces, is_after, is_note, is_numbered, is_trailer, label
 
 _SAME_SIZE: Final = 0.06
+_SAME_SIZE_INSIDE: Final = 0.15
+"""The same in the middle of a sentence: text recognised in a scan has lines of slightly different sizes."""
 _WIDE_GAP: Final = 1.45
 """Times the usual distance of lines: from here on it is the end of a paragraph."""
-_MOST_LINES: Final = 80
+_PART_GAP: Final = 5.0
+"""In sizes: so far may a structured abstract's next part be below."""
+_MOST_LINES: Final = 90
 
 
 class Stop(StrEnum):
@@ -42,6 +48,16 @@ class Block:
     def size(self) -> float:
         """The size of most of the text."""
         return usual_size(self.lines)
+
+    @property
+    def is_structured(self) -> bool:
+        """Whether it begins with the label of a part: "Background: ...", or "Objective" on a line of its own."""
+        return is_labelled(self.lines[0])
+
+
+def is_labelled(line: Line) -> bool:
+    """Whether the line begins a part of a structured abstract."""
+    return not is_numbered(line.text) and not is_trailer(line.text) and label(line.text, line.bold_start) is not None
 
 
 def usual_size(lines: Sequence[Line]) -> float:
@@ -85,7 +101,11 @@ def _overlaps(line: Line, left: float, right: float) -> bool:
 def _why_not(page: Sequence[Line], block: Sequence[Line], row: Sequence[Line]) -> Stop | None:
     """Why the row does not belong to the block; None if it does."""
     line = max(row, key=lambda piece: piece.width)
+    if _is_next_part(block, row[0]):
+        return None
     if is_after(row[0].text) or is_after(line.text):
+        return Stop.AFTER
+    if ends_sentence(block[-1].text) and (row[0].raised or is_note(row[0].text)):
         return Stop.AFTER
     if _are_columns(page, row):
         return Stop.COLUMNS
@@ -98,6 +118,19 @@ def _why_not(page: Sequence[Line], block: Sequence[Line], row: Sequence[Line]) -
     if is_numbered(line.text) and ends_sentence(block[-1].text) and line.bold and not block[-1].bold:
         return Stop.AFTER
     return None
+
+
+def _is_next_part(block: Sequence[Line], line: Line) -> bool:
+    """Whether the line goes on a structured abstract: with the label of its next part, or the text below a label.
+
+    Gaps, sizes and margins say nothing then. What also begins first sections ("Background") goes on nothing.
+    """
+    last = block[-1]
+    if not is_labelled(block[0]) or line.y - last.y > _PART_GAP * max(line.size, last.size):
+        return False
+    if label(last.text, last.bold_start) == "":
+        return len(words(line.text)) >= 3
+    return is_labelled(line) and not introduces(line.text) and ends_sentence(last.text)
 
 
 def _are_columns(page: Sequence[Line], row: Sequence[Line]) -> bool:
@@ -117,7 +150,8 @@ def _has_other_size(block: Sequence[Line], line: Line) -> bool:
     size = usual_size(block)
     if len(block) == 1 and len(words(block[0].text)) < 4:
         return False
-    other = abs(line.size - size) > _SAME_SIZE * size
+    ended = ends_sentence(block[-1].text) or not line.text[0].islower()
+    other = abs(line.size - size) > (_SAME_SIZE if ended else _SAME_SIZE_INSIDE) * size
     is_formula = len(words(line.text)) < 3 and line.size < size and not ends_sentence(block[-1].text)
     return other and not is_formula
 
@@ -148,6 +182,8 @@ def _goes_on(page: Sequence[Line], block: Sequence[Line], line: Line) -> bool:
     size = usual_size(block)
     if abs(line.x0 - left) > 2.5 * size or prose(line.text) < 0.3 or right - line.x1 > 0.3 * (right - left):
         return False
+    if is_notice(" ".join(piece.text for piece in block)):
+        return False
     return _is_followed_by_end(page, block, line, left, right)
 
 
@@ -174,6 +210,7 @@ def _has_other_margin(block: Sequence[Line], line: Line) -> bool:
     if line.x0 < left - 0.8 * line.size and line.x0 < block[0].x0 - 0.8 * line.size:
         return True
     if line.x1 > right + 2.5 * line.size:
-        return True
+        # Below a picture beside it a text grows wider, in the middle of a sentence.
+        return ends_sentence(block[-1].text) or not line.text[0].islower() or abs(line.x0 - left) > 0.5 * line.size
     centred = line.x0 - left > 4 * line.size and right - line.x1 > 4 * line.size
     return centred and ends_sentence(block[-1].text) and len(words(line.text)) < 8 and not ends_sentence(line.text)

@@ -18,6 +18,8 @@ _JOIN: Final = 0.6
 """In sizes: the gap over which pieces are joined that the file does not draw one after the other."""
 _SPACE: Final = 0.22
 """In sizes: a gap that is a space although the file has none."""
+_INITIAL: Final = 1.8
+"""Times the line's size: a letter so large is the initial of the next column's text."""
 _NUMBERED_LINES: Final = 8
 """So many bare numbers under each other are the lines' numbers."""
 _COMBINING: Final = "\u0301\u0300\u0308\u0302\u0303\u0327\u030a\u030c\u0306\u0307\u030b\u0328\u0302\u0303"
@@ -38,6 +40,8 @@ class Line:
     """Whether most characters are."""
     bold_start: bool
     """Whether the first word is."""
+    raised: bool = False
+    """Whether it begins with a raised mark or number, as a footnote does."""
 
     @property
     def width(self) -> float:
@@ -67,8 +71,12 @@ class _Run:
         if not self.chars or char.text == " ":
             return bool(self.chars)
         last, size = self.chars[-1], max(self.size, char.size)
+        if char.size > _INITIAL * self.size and len(self.chars) > 2:
+            return False
         if abs(char.y - self.y) > _SHIFT * size:
             return False
+        if abs(char.x0 - last.x0) < 0.01:  # two letters of one ligature
+            return True
         gap = char.x0 - last.x1
         widest = _NUMBER_GAP if all(c.text.isdigit() or c.text == " " for c in self.chars) else _GAP
         return -size < gap < widest * size or self._is_over(char)
@@ -104,9 +112,11 @@ def _joined(runs: Sequence[_Run]) -> list[_Run]:
 
 
 def _meet(left: _Run, right: _Run) -> bool:
-    size = max(left.size, right.size)
+    size, small = max(left.size, right.size), min(left.size, right.size)
     gap = right.chars[0].x0 - left.chars[-1].x1
-    shift = 0.2 if min(left.size, right.size) > 0.9 * size else _SHIFT
+    if size > _INITIAL * small:
+        size = small
+    shift = 0.2 if small > 0.9 * size else _SHIFT
     return abs(left.y - right.y) < shift * size and -0.3 * size < gap < _JOIN * size
 
 
@@ -116,14 +126,16 @@ def _line(run: _Run) -> Line:
     heights = sorted(char.y for char in solid if abs(char.size - size) < 0.1)
     text = _text(run.chars)
     first = solid[: max(1, len(text.split(" ")[0]))]
+    y = heights[(len(heights) - 1) // 2]
     return Line(
         text=text,
         x0=min(char.x0 for char in solid),
         x1=max(char.x1 for char in solid),
-        y=heights[(len(heights) - 1) // 2],
+        y=y,
         size=size,
         bold=sum(char.bold for char in solid) > len(solid) / 2,
         bold_start=all(char.bold for char in first),
+        raised=solid[0].size < 0.85 * size and solid[0].y < y - 0.1 * size,
     )
 
 

@@ -8,6 +8,7 @@ before it reads. Whoever starts it watches the clock.
 import json
 import resource
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any, Final
@@ -15,7 +16,8 @@ from typing import Any, Final
 MEMORY: Final = 512 << 20
 """Bytes of address space. Python and PDFium take about 100 MiB, a paper some tens more."""
 CPU_SECONDS: Final = 10
-MAX_PAGES: Final = 3
+MORE_SECONDS: Final = 4.0
+"""Processor time after which no further pages are looked at than the first ones."""
 FAULTS: Final = ("damaged", "encrypted", "no-text", "no-abstract", "memory")
 """What `fault` may say."""
 _PASSWORD_ERRORS: Final = (4, 5)
@@ -51,7 +53,7 @@ def examine(data: bytes) -> dict[str, Any]:
         locked = getattr(exc, "err_code", None) in _PASSWORD_ERRORS and b"/Encrypt" in data
         return {"fault": "encrypted" if locked else "damaged"}
     try:
-        return _search(list(_pages(document)))
+        return _search(_pages(document))
     except pypdfium2.PdfiumError:
         return {"fault": "damaged"}
     finally:
@@ -62,9 +64,13 @@ def _pages(document: Any) -> Iterator[list[Any]]:
     import pypdfium2.raw
 
     from service.pdf.chars import read_chars
+    from service.pdf.find import LEAST_PAGES
     from service.pdf.lines import make_lines
 
-    for number in range(min(MAX_PAGES, len(document))):
+    started = time.process_time()
+    for number in range(len(document)):
+        if number >= LEAST_PAGES and time.process_time() - started > MORE_SECONDS:
+            return
         page = document[number]
         text = page.get_textpage()
         yield make_lines(read_chars(pypdfium2.raw, text.raw))
@@ -72,9 +78,10 @@ def _pages(document: Any) -> Iterator[list[Any]]:
         page.close()
 
 
-def _search(pages: list[list[Any]]) -> dict[str, Any]:
-    from service.pdf.find import find_abstract
+def _search(all_pages: Iterator[list[Any]]) -> dict[str, Any]:
+    from service.pdf.find import find_abstract, opening
 
+    pages = opening(all_pages)
     if not any(pages):
         return {"fault": "no-text"}
     found = find_abstract(pages)

@@ -63,3 +63,18 @@ def test_files_without_an_abstract_are_refused(papers: Path, extractor: Extracto
         extractor.extract((papers / "negative" / file).read_bytes())
     assert isinstance(caught.value, NEGATIVES[file])
     assert "abstract" in str(caught.value) or "Send" in str(caught.value) or "send" in str(caught.value)
+
+
+def test_each_kind_that_once_failed_is_found(shared: Path, extractor: Extractor) -> None:
+    folder = shared / "cases" / "pdfs"
+    truth = json.loads((folder / "truth.json").read_text("utf-8"))
+    truth |= {paper["file"]: paper["abstract"] for paper in json.loads((folder / "manifest.json").read_text("utf-8"))}
+    scores: dict[str, float] = {}
+    for file, abstract in truth.items():
+        try:
+            text = extractor.extract((folder / file).read_bytes()).text
+        except PdfWithoutAbstract:
+            scores[file] = float(abstract is None)
+        else:
+            scores[file] = token_f1(text, abstract or "")
+    assert {file: round(score, 3) for file, score in scores.items() if score < ENOUGH} == {}
