@@ -241,7 +241,7 @@ def _read_manifest(path: Path) -> Manifest:
         stated = value.pop("digest", None)
         value["labels"] = tuple(value["labels"])
         manifest = Manifest(**{key: item for key, item in value.items() if key in known})
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as exc:
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as exc:
         raise ArtifactError(f"{path}: {MANIFEST} cannot be used: {exc}") from exc
     if stated != manifest.digest():
         raise ArtifactError(

@@ -1,10 +1,11 @@
 """What a trained checkpoint's folder says besides its weights: classifier.json and seen.txt."""
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from model.artifact import Activation, Pooling
 from model.engines.head import Calibration
@@ -43,11 +44,30 @@ def read_record(folder: Path) -> Record:
         value = json.loads((folder / RECORD).read_text("utf-8"))
         value["labels"] = tuple(value["labels"])
         value["calibration"] = Calibration(**{k: tuple(v) for k, v in value["calibration"].items()})
-        return Record(**value)
+        record = Record(**value)
     except FileNotFoundError as exc:
         raise CheckpointError(f"{folder} has no {RECORD}: it is no trained checkpoint") from exc
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as exc:
-        raise CheckpointError(f"{folder / RECORD}: {exc}") from exc
+        raise CheckpointError(f"{folder / RECORD}: {exc!r}") from exc
+    if not _is_whole(record):
+        raise CheckpointError(f"{folder / RECORD}: its fields do not go together as a classifier's do")
+    return record
+
+
+def _is_whole(record: Record) -> bool:
+    labels, scale, offset = record.labels, record.calibration.scale, record.calibration.offset
+    numbers = (*scale, *offset, record.threshold)
+    return (
+        all(isinstance(label, str) for label in labels)
+        and len(labels) == len(set(labels)) == len(scale) == len(offset) >= 2
+        and all(type(number) in (int, float) and abs(number) < math.inf for number in numbers)
+        and type(record.max_tokens) is int
+        and record.activation in get_args(Activation)
+        and record.pooling in get_args(Pooling)
+        and all(isinstance(part, dict) for part in (record.checkpoint, record.training, record.scores))
+        and all(isinstance(text, str) for text in (record.licence, record.created))
+        and isinstance(record.trained, bool)
+    )
 
 
 def read_seen(folder: Path) -> set[str]:

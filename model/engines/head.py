@@ -1,6 +1,7 @@
 """A linear head of its own on the features of another artifact's graph, in NumPy."""
 
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
@@ -16,6 +17,8 @@ from model.errors import ArtifactError, EngineError
 
 MAX_BYTES: Final = 64 << 20
 """Of a head's arrays: 4096 features by 4000 labels."""
+_DAMAGES: Final = (OSError, ValueError, TypeError, LookupError, RuntimeError, EOFError, MemoryError)
+"""What zipfile and NumPy raise over a file that is none of theirs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +92,11 @@ def load_head(path: Path, labels: int) -> LinearHead:
             if sum(member.file_size for member in archive.infolist()) > MAX_BYTES:
                 raise ArtifactError(f"{path}: larger than any head")
         with np.load(path, allow_pickle=False) as arrays:
-            kernel, bias = arrays["kernel"], arrays["bias"]
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as exc:
+            kernel, bias = (np.asarray(arrays[name], np.float32) for name in ("kernel", "bias"))
+    except (*_DAMAGES, zipfile.BadZipFile, zlib.error) as exc:
         raise ArtifactError(f"{path}: not a head: {exc}") from exc
     if kernel.ndim != 2 or kernel.shape[1] != labels or bias.shape != (labels,):
         raise ArtifactError(f"{path}: kernel {list(kernel.shape)} and bias {list(bias.shape)} for {labels} labels")
     if not (np.isfinite(kernel).all() and np.isfinite(bias).all()):
         raise ArtifactError(f"{path}: the head holds NaN or infinity")
-    return LinearHead(kernel.astype(np.float32), bias.astype(np.float32))
+    return LinearHead(kernel, bias)

@@ -12,12 +12,12 @@ from typing import Any, Final
 import tensorflow as tf
 
 from model.artifact import Activation, Pooling
+from model.checkpoints.apart import read_arrays
 from model.checkpoints.checkpoint import Checkpoint
-from model.checkpoints.formats.keras_head import read_keras_head
+from model.checkpoints.formats.keras_head import find_head
 from model.checkpoints.record import RECORD, Record, write_record
 from model.engines.head import Calibration
 from model.errors import CheckpointError
-from model.tokens import load_tokenizer
 from model.training.bert import BertConfig, new_classifier, trained_classifier
 from model.training.build import save
 
@@ -42,7 +42,7 @@ class Checked:
 def check(folder: Path) -> Checked:
     """Read everything once; CheckpointError names every missing, misshapen or left-over tensor."""
     checkpoint = Checkpoint(folder)
-    vocabulary = load_tokenizer(folder, 512).get_vocab_size()
+    vocabulary = checkpoint.tokenizer(512).get_vocab_size()
     config = BertConfig.from_json(checkpoint.config)
     if vocabulary > config.vocab_size:
         raise CheckpointError(f"{folder}: the tokenizer has {vocabulary} words, the embeddings {config.vocab_size}")
@@ -78,14 +78,14 @@ def adopt_keras_head(folder: Path, head: Path, labels: Sequence[str], out: Path)
     """Join the encoder in `folder` and the sigmoid head of a .keras file over [CLS] into a trained checkpoint."""
     checkpoint = Checkpoint(folder)
     hidden = BertConfig.from_json(checkpoint.config).hidden_size
-    kernel, bias = read_keras_head(head, hidden)
+    kernel, bias = find_head(head, read_arrays("keras", head), hidden)
     if len(labels) != len(bias) or len(set(labels)) != len(labels):
         raise CheckpointError(f"{head} has {len(bias)} outputs: give as many different labels, not {len(labels)}")
     model = new_classifier(checkpoint, "cls", len(labels), tf.float32)
     model.head.kernel.assign(kernel)
     model.head.bias.assign(bias)
     record = _record(checkpoint, tuple(labels), "sigmoid", "cls", {"adopted": f"the head of {head.name}"})
-    save(model, checkpoint, load_tokenizer(folder, record.max_tokens), record, out)
+    save(model, checkpoint, checkpoint.tokenizer(record.max_tokens), record, out)
     return record
 
 

@@ -5,15 +5,26 @@ TensorFlow is imported here: serving never imports this module.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import tensorflow as tf
 
 from model.arrays import Array
 from model.artifact import Pooling
-from model.checkpoints.checkpoint import Checkpoint, Tensors
+from model.checkpoints.checkpoint import BERT_SHAPE, Checkpoint, Tensors
 from model.errors import CheckpointError
+
+_LARGEST: Final = {
+    "vocab_size": 1 << 22,
+    "hidden_size": 1 << 14,
+    "num_hidden_layers": 1 << 8,
+    "num_attention_heads": 1 << 8,
+    "intermediate_size": 1 << 16,
+    "max_position_embeddings": 1 << 16,
+    "type_vocab_size": 1 << 6,
+}
+"""Of each number in a configuration: some times what the largest BERT has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +44,18 @@ class BertConfig:
     @classmethod
     def from_json(cls, config: Mapping[str, Any]) -> "BertConfig":
         """Read config.json or bert_config.json; CheckpointError names what is missing or not supported."""
-        missing = [f for f in cls.__dataclass_fields__ if f not in config and f != "layer_norm_eps"]
-        if missing:
+        if config.get("model_type", "bert") != "bert":
+            raise CheckpointError(f"config.json is of a {config['model_type']}, not of a BERT")
+        if missing := sorted(BERT_SHAPE - config.keys()):
             raise CheckpointError(f"config.json lacks {', '.join(missing)}: is this a BERT?")
+        for name, largest in _LARGEST.items():
+            if type(config[name]) is not int or not 1 <= config[name] <= largest:
+                raise CheckpointError(f"{name} is {config[name]!r}, not a number from 1 to {largest}")
         values = {f: config.get(f, 1e-12) for f in cls.__dataclass_fields__}
-        if values["hidden_act"] not in _ACTIVATIONS:
+        if not isinstance(values["hidden_act"], str) or values["hidden_act"] not in _ACTIVATIONS:
             raise CheckpointError(f"hidden_act {values['hidden_act']!r} is not one of {', '.join(_ACTIVATIONS)}")
+        if type(values["layer_norm_eps"]) is not float or not 0 < values["layer_norm_eps"] < 1:
+            raise CheckpointError(f"layer_norm_eps is {values['layer_norm_eps']!r}, not between 0 and 1")
         if config.get("position_embedding_type", "absolute") != "absolute":
             raise CheckpointError("only absolute position embeddings are supported")
         if values["hidden_size"] % values["num_attention_heads"]:

@@ -23,7 +23,6 @@ from model.artifact import TOKENIZER, WEIGHTS, Artifact, write_artifact
 from model.checkpoints.checkpoint import Checkpoint
 from model.checkpoints.record import Record, read_record, write_record
 from model.engines.head import Calibration
-from model.tokens import load_tokenizer
 from model.training.bert import BertClassifier, trained_classifier
 
 Precision = Literal["int8", "float32"]
@@ -81,5 +80,5 @@ def build_artifact(folder: Path, out: Path, precision: Precision) -> Artifact:
         "precision": precision,
         "architecture": {"model_type": "bert", **asdict(model.encoder.config), "tensors": len(checkpoint.tensors())},
     }
-    tokenizer = load_tokenizer(folder, record.max_tokens).to_str()
+    tokenizer = checkpoint.tokenizer(record.max_tokens).to_str()
     return write_artifact(out, {TOKENIZER: tokenizer.encode(), WEIGHTS: convert(module, precision)}, manifest)

@@ -99,7 +99,7 @@ class CheckpointEncoder(FrozenEncoder):
             part = graph.with_suffix(".part")
             part.write_bytes(convert_encoder(self._model(2)))
             part.replace(graph)
-        return LiteRTEngine(graph, 2, threads), load_tokenizer(self._checkpoint.path, self.max_tokens)
+        return LiteRTEngine(graph, 2, threads), self._checkpoint.tokenizer(self.max_tokens)
 
     def save(self, head: LinearHead, record: Record) -> None:
         """Write the trained checkpoint."""
@@ -108,7 +108,7 @@ class CheckpointEncoder(FrozenEncoder):
         model = self._model(len(record.labels))
         model.head.kernel.assign(head.kernel)
         model.head.bias.assign(head.bias)
-        save(model, self._checkpoint, load_tokenizer(self._checkpoint.path, self.max_tokens), record, self._out)
+        save(model, self._checkpoint, self._checkpoint.tokenizer(self.max_tokens), record, self._out)
 
     def _model(self, labels: int) -> Any:
         import tensorflow as tf

@@ -11,7 +11,6 @@ from model.checkpoints.checkpoint import Checkpoint
 from model.checkpoints.record import read_record
 from model.engines.head import Calibration
 from model.errors import CheckpointError
-from model.tokens import load_tokenizer
 from model.training.bert import BertClassifier, trained_classifier
 from model.training.build import ServingModule
 
@@ -45,8 +44,9 @@ def export_saved_model(folder: Path, out: Path, name: str) -> Path:
     record = read_record(folder)
     if not record.trained:
         raise CheckpointError(f"{folder}: its head was never trained")
-    model = trained_classifier(Checkpoint(folder), record.pooling, len(record.labels))
-    tokenizer = load_tokenizer(folder, record.max_tokens)
+    checkpoint = Checkpoint(folder)
+    model = trained_classifier(checkpoint, record.pooling, len(record.labels))
+    tokenizer = checkpoint.tokenizer(record.max_tokens)
     parent = out / name
     parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=parent, prefix=".export-") as temporary:

@@ -21,7 +21,6 @@ from model.checkpoints.record import RECORD, SEEN, Record, read_record, read_see
 from model.engines.head import Calibration
 from model.engines.litert import LiteRTEngine
 from model.errors import DataError
-from model.tokens import load_tokenizer
 from model.training.bert import BertClassifier, new_classifier
 from model.training.build import ServingModule, convert, save
 from model.training.calibrate import best_threshold, platt
@@ -87,7 +86,7 @@ def train(
     seen = read_seen(plan.checkpoint) | {row.id for row in drawn}
     unseen = _unseen(rows, seen, plan, mix, recipe.seed)
     model = new_classifier(base, plan.pooling, len(labels), tf.bfloat16 if recipe.bfloat16 else tf.float32)
-    tokenizer = load_tokenizer(base.path, recipe.tokens)
+    tokenizer = base.tokenizer(recipe.tokens)
     fine_tune(model, tokenizer, drawn, labels, recipe, plan.out / "checkpoints", on_step)
 
     model.compute_in(tf.float32)  # LiteRT has no bfloat16

@@ -8,7 +8,7 @@ import pytest
 from safetensors.numpy import save_file
 from tokenizers import Tokenizer
 
-from model.tokens import load_tokenizer
+from model.checkpoints.checkpoint import Checkpoint
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "stars", "galaxies", "proof", "theorem", "cells", "market", "."]
 HIDDEN, LAYERS, INNER = 16, 2, 32
@@ -66,7 +66,7 @@ def checkpoint(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def tokenizer(checkpoint: Path) -> Tokenizer:
-    return load_tokenizer(checkpoint, 16)
+    return Checkpoint(checkpoint).tokenizer(16)
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,6 @@ from model.artifact import Activation
 from model.checkpoints.checkpoint import Checkpoint
 from model.checkpoints.record import Record
 from model.engines.head import Calibration
-from model.tokens import load_tokenizer
 from model.training.bert import new_classifier
 from model.training.build import save
 from model.training.export import export_saved_model
@@ -39,7 +38,7 @@ def write_trained(folder: Path, activation: Activation = "sigmoid", head: float 
         licence="Apache-2.0",
         created="2026-01-01",
     )
-    save(model, base, load_tokenizer(base.path, 32), record, folder)
+    save(model, base, base.tokenizer(32), record, folder)
     return folder
 
 

@@ -6,25 +6,27 @@ the configuration could name code to run, and is never looked at. Needs the `tra
 
 import zipfile
 from io import BytesIO
+from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
-from model.arrays import Floats
+from model.arrays import Array, Floats
 from model.errors import CheckpointError
 
 _WEIGHTS: Final = "model.weights.h5"
 _TRAINING_STATE: Final = frozenset({"optimizer", "metrics", "compile_metrics"})
 MAX_BYTES: Final = 2 << 30
 """Of the weights file unpacked: a BERT-large with its optimiser's slots fits."""
+MAX_PLACES: Final = 10_000
+"""Groups and variables of a weights file: BERT-large with its optimiser's slots has about 2,000."""
 
 
-def read_keras_head(path: Path, hidden: int) -> tuple[Floats, Floats]:
-    """Kernel [hidden, labels] and bias [labels] of the file's one dense layer over `hidden` inputs.
+def read_datasets(path: Path) -> dict[str, Array]:
+    """Every variable of a layer by its path in the file.
 
-    The optimiser's slots, the metrics' counters and dropout's random state are no part of the model. CheckpointError
-    names every other variable: it would have been one.
+    The optimiser's slots, the metrics' counters and dropout's random state are no part of the model.
     """
     import h5py
 
@@ -33,18 +35,20 @@ def read_keras_head(path: Path, hidden: int) -> tuple[Floats, Floats]:
             if archive.getinfo(_WEIGHTS).file_size > MAX_BYTES:
                 raise CheckpointError(f"{path}: {_WEIGHTS} is larger than {MAX_BYTES} bytes")
             with archive.open(_WEIGHTS) as packed, h5py.File(BytesIO(packed.read(MAX_BYTES)), "r") as weights:
-                found = _datasets(weights, h5py)
-    except (OSError, KeyError, ValueError, RuntimeError, zipfile.BadZipFile) as exc:
+                return _datasets(weights, h5py)
+    except (OSError, KeyError, ValueError, TypeError, RuntimeError, zipfile.BadZipFile) as exc:
         raise CheckpointError(f"{path}: not a Keras 3 model file: {exc}") from exc
-    return _dense(path, found, hidden)
 
 
-def _datasets(weights: Any, h5py: Any) -> dict[str, np.ndarray[Any, Any]]:
-    """Every variable of a layer by its path in the file; links that lead out of the file are not followed."""
-    found: dict[str, np.ndarray[Any, Any]] = {}
+def _datasets(weights: Any, h5py: Any) -> dict[str, Array]:
+    """Links that lead out of the file are not followed, and no more than a model can have."""
+    found: dict[str, Array] = {}
+    places = count()
 
     def visit(group: Any, at: str) -> None:
         for name in group:
+            if next(places) > MAX_PLACES:
+                raise CheckpointError(f"{at}{name}: the file has more than {MAX_PLACES} groups and variables")
             link = group.get(name, getlink=True)
             if not isinstance(link, h5py.HardLink):
                 raise CheckpointError(f"{at}{name}: a link out of the file")
@@ -62,7 +66,11 @@ def _datasets(weights: Any, h5py: Any) -> dict[str, np.ndarray[Any, Any]]:
     return {name: value for name, value in found.items() if "seed_generator" not in name.split("/")}
 
 
-def _dense(path: Path, found: dict[str, np.ndarray[Any, Any]], hidden: int) -> tuple[Floats, Floats]:
+def find_head(path: Path, found: dict[str, Array], hidden: int) -> tuple[Floats, Floats]:
+    """Kernel [hidden, labels] and bias [labels] of the one dense layer over `hidden` inputs among the file's variables.
+
+    CheckpointError names every other variable: it would have been part of the model.
+    """
     kernels = [name for name, value in found.items() if value.ndim == 2 and name.endswith("/vars/0")]
     if len(kernels) != 1:
         raise CheckpointError(f"{path}: not one dense layer but {len(kernels)}: {', '.join(sorted(found))}")

@@ -13,13 +13,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from model.checkpoints.apart import read_arrays
 from model.checkpoints.checkpoint import Checkpoint
-from model.checkpoints.formats.keras_head import read_keras_head
+from model.checkpoints.formats.keras_head import find_head
 from model.engines.litert import LiteRTEngine
 from model.errors import CheckpointError
 from model.tokens import load_tokenizer
 from model.training.adopt import adopt_head, adopt_keras_head, check
-from model.training.bert import new_classifier, trained_classifier
+from model.training.bert import BertConfig, new_classifier, trained_classifier
 from model.training.build import build_artifact
 from tests.model.conftest import HIDDEN, LAYERS, random_tensors, write_checkpoint
 
@@ -114,7 +115,7 @@ def test_every_form_of_the_reference_agrees_with_pytorch(shared: Path, tmp_path:
         shutil.copyfile(golden / name, tmp_path / name)
     shutil.copyfile(golden / form, tmp_path / form.replace(".legacy", ""))
     case = json.loads((golden / "golden.json").read_text())["cases"][0]
-    assert load_tokenizer(tmp_path, 512).encode(case["text"]).ids == case["input_ids"]
+    assert Checkpoint(tmp_path).tokenizer(512).encode(case["text"]).ids == case["input_ids"]
     model = trained_classifier(Checkpoint(tmp_path), "pooler", 18)
     assert np.abs(model(tf.constant([case["input_ids"]])).numpy()[0] - case["logits"]).max() < 1e-4
 
@@ -187,7 +188,11 @@ def test_a_keras_head_that_does_not_fit_is_refused(checkpoint: Path, tmp_path: P
         adopt_keras_head(checkpoint, path, ["a", "b"], tmp_path / "joined")
     write_keras(path, inputs=HIDDEN + 1)
     with pytest.raises(CheckpointError, match="reads 17 features"):
-        read_keras_head(path, HIDDEN)
+        _read_head(path, HIDDEN)
+
+
+def _read_head(path: Path, hidden: int) -> tuple[np.ndarray, np.ndarray]:
+    return find_head(path, read_arrays("keras", path), hidden)
 
 
 def _keras_of(path: Path, datasets: dict[str, np.ndarray]) -> Path:
@@ -203,7 +208,7 @@ def _keras_of(path: Path, datasets: dict[str, np.ndarray]) -> Path:
 
 def test_a_keras_file_with_more_than_a_head_is_refused_by_the_variable_s_name(tmp_path: Path) -> None:
     head = {"layers/dense/vars/0": np.zeros((4, 2)), "layers/dense/vars/1": np.zeros(2)}
-    assert read_keras_head(_keras_of(tmp_path / "a.keras", head), 4)[0].shape == (4, 2)
+    assert _read_head(_keras_of(tmp_path / "a.keras", head), 4)[0].shape == (4, 2)
     for extra, fault in (
         ({"layers/scale/vars/0": np.zeros(4)}, "left over layers/scale/vars/0"),
         ({"layers/dense_1/vars/0": np.zeros((4, 2))}, "not one dense layer but 2"),
@@ -211,7 +216,7 @@ def test_a_keras_file_with_more_than_a_head_is_refused_by_the_variable_s_name(tm
         ({"layers/dense/vars/0": np.full((4, 2), np.nan)}, "NaN"),
     ):
         with pytest.raises(CheckpointError, match=fault):
-            read_keras_head(_keras_of(tmp_path / "b.keras", head | extra), 4)
+            _read_head(_keras_of(tmp_path / "b.keras", head | extra), 4)
 
 
 def test_a_keras_file_s_links_out_of_it_are_not_followed(tmp_path: Path) -> None:
@@ -221,10 +226,10 @@ def test_a_keras_file_s_links_out_of_it_are_not_followed(tmp_path: Path) -> None
     with zipfile.ZipFile(tmp_path / "a.keras", "w") as archive:
         archive.writestr("model.weights.h5", data.getvalue())
     with pytest.raises(CheckpointError, match="a link out of the file"):
-        read_keras_head(tmp_path / "a.keras", 4)
+        _read_head(tmp_path / "a.keras", 4)
     (tmp_path / "b.keras").write_bytes(b"not a zip")
     with pytest.raises(CheckpointError, match="not a Keras 3 model file"):
-        read_keras_head(tmp_path / "b.keras", 4)
+        _read_head(tmp_path / "b.keras", 4)
 
 
 @pytest.mark.parametrize(
@@ -239,12 +244,32 @@ def test_a_vocabulary_is_lower_case_if_it_says_so_or_has_no_capitals(
     if config is not None:
         (checkpoint / "tokenizer_config.json").write_text(json.dumps({"do_lower_case": config}))
     known = "stars" if "stars" in words else "Stars"
-    assert (load_tokenizer(checkpoint, 16).encode(known).ids[1] == 5) == (not lowered or known == "stars")
-    assert (load_tokenizer(checkpoint, 16).normalizer.lowercase) == lowered
+    assert (Checkpoint(checkpoint).tokenizer(16).encode(known).ids[1] == 5) == (not lowered or known == "stars")
+    assert (Checkpoint(checkpoint).tokenizer(16).normalizer.lowercase) == lowered
 
 
 def test_a_tokenizer_of_another_model_is_refused(checkpoint: Path) -> None:
     with (checkpoint / "vocab.txt").open("a") as file:
         file.write("one\ntoo\nmany\n")
     with pytest.raises(CheckpointError, match="15 words, the embeddings 12"):
+        check(checkpoint)
+
+
+@pytest.mark.parametrize("settings", [True, False])
+def test_a_vocabulary_alone_gives_what_tokenizer_json_gives(minilm: Path, tmp_path: Path, settings: bool) -> None:
+    for name in ("config.json", "vocab.txt", "model.safetensors", *(["tokenizer_config.json"] if settings else [])):
+        (tmp_path / name).symlink_to(minilm / name)
+    one, other = Checkpoint(tmp_path).tokenizer(64), Checkpoint(minilm).tokenizer(64)
+    for text in ("We measure the top quark's mass: 172.5±0.4 GeV/c².", "Ünïcode, SU(3)×U(1) & 量子", "", "a " * 99):
+        assert one.encode(text).ids == other.encode(text).ids
+
+
+def test_a_configuration_is_completed_as_transformers_has_it(checkpoint: Path) -> None:
+    config = json.loads((checkpoint / "config.json").read_text()) | {"model_type": "bert"}
+    del config["hidden_act"], config["type_vocab_size"]
+    (checkpoint / "config.json").write_text(json.dumps(config))
+    found = BertConfig.from_json(Checkpoint(checkpoint).config)
+    assert (found.hidden_act, found.type_vocab_size, found.hidden_size) == ("gelu", 2, HIDDEN)
+    (checkpoint / "config.json").write_text(json.dumps(config | {"model_type": "roberta"}))
+    with pytest.raises(CheckpointError, match="of a roberta, not of a BERT"):
         check(checkpoint)

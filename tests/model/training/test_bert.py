@@ -13,7 +13,6 @@ from model.checkpoints.checkpoint import Checkpoint
 from model.engines.head import Calibration
 from model.engines.litert import LiteRTEngine
 from model.errors import CheckpointError
-from model.tokens import load_tokenizer
 from model.training.bert import new_classifier, trained_classifier
 from model.training.build import ServingModule, convert
 from tests.model.conftest import random_tensors, write_checkpoint
@@ -30,7 +29,7 @@ def parity(shared: Path) -> tuple[Path, list[dict[str, Any]]]:
 def test_agrees_with_pytorch_on_cls_and_logits(parity: tuple[Path, list[dict[str, Any]]]) -> None:
     folder, cases = parity
     model = trained_classifier(Checkpoint(folder), "pooler", labels=18)
-    tokenizer = load_tokenizer(folder, 512)
+    tokenizer = Checkpoint(folder).tokenizer(512)
     for case in cases:
         ids = tokenizer.encode(case["text"]).ids
         assert ids == case["input_ids"]
@@ -60,7 +59,7 @@ def test_agrees_with_the_real_checkpoint_in_float64(shared: Path, minilm: Path) 
     checkpoint = Checkpoint(minilm)
     assert checkpoint.digest() == "sha256:" + golden["safetensors_sha256"]
     model = new_classifier(checkpoint, "mean", 20, tf.float32)
-    tokenizer = load_tokenizer(minilm, 128)
+    tokenizer = Checkpoint(minilm).tokenizer(128)
     for text in golden["texts"]:
         ids = tokenizer.encode(text["text"]).ids
         assert ids == text["ids"]
