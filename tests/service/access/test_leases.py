@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -212,6 +213,16 @@ def test_memory_is_bounded(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Non
     windows, item = LeasedWindows(MemoryStorage(), clock), RateLimitItemPerMinute(1)
     assert [windows.hit(item, str(number)) for number in range(20)] == [True] * 20
     assert [windows.hit(item, str(number)) for number in range(10, 20)] == [False] * 10
+
+
+def test_threads_of_two_servers_hand_out_exactly_the_limit(tmp_path: Path, clock: Clock) -> None:
+    backends = [SQLiteBackend(tmp_path / "store.db", now=clock) for _ in range(2)]
+    servers, item = [over(backend, clock) for backend in backends], RateLimitItemPerMinute(1000)
+    with ThreadPoolExecutor(8) as pool:
+        passed = sum(pool.map(lambda n: allowed(servers[n % 2], item, 200), range(16)))
+    assert passed == 1000
+    for backend in backends:
+        backend.close()
 
 
 def test_a_fork_does_not_hand_out_the_leases_of_its_parent(tmp_path: Path, clock: Clock) -> None:
