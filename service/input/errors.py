@@ -1,0 +1,33 @@
+"""What a whole file can be refused for."""
+
+from service.input.encoding import scrubbed
+
+
+class InputError(Exception):
+    """A file of which nothing can be used. The message names the file, what it is, and the remedy.
+
+    form: what it was taken for ("CSV", "a Word document"). remedy: what to do, a sentence.
+    """
+
+    def __init__(self, form: str, problem: str, remedy: str, name: str = "") -> None:
+        self.form = form
+        self.problem = problem
+        self.remedy = remedy
+        self.name = name
+        super().__init__(form, problem, remedy, name)
+
+    def __str__(self) -> str:
+        parts = (self.name and f"{self.name}:", self.problem, self.remedy)
+        return scrubbed(" ".join(part for part in parts if part))
+
+    def within(self, name: str) -> "InputError":
+        """The same about a file called `name`, or about what it holds."""
+        return type(self)(self.form, self.problem, self.remedy, " ".join(filter(None, (name, self.name))))
+
+
+class Unsupported(InputError):
+    """It was recognised, and is of a form that is not read."""
+
+
+class Unusable(InputError):
+    """It is of a form that is read, or of none; but it is damaged, too large, or there is no abstract in it."""
