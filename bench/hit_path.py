@@ -23,7 +23,7 @@ from typing import Any
 
 from flask import Flask
 
-from bench.cluster import couchbase_cluster, url_of
+from bench.cluster import couchbase_cluster
 from bench.load import CPU, WSGI, call, free_port, load, request, seconds_per_call, variables, wait
 from config import load_settings
 from service.app import Application, create_app
@@ -54,7 +54,7 @@ def main() -> None:
             cluster = stack.enter_context(couchbase_cluster())
             stores["couchbase"] = {
                 **variables(folder),
-                "ABSTRACTS_STORE_URL": url_of(cluster),
+                "ABSTRACTS_STORE_URL": cluster.url,
                 "ABSTRACTS_STORE_USERNAME": cluster.username,
                 "ABSTRACTS_STORE_PASSWORD": cluster.password,
                 "ABSTRACTS_STORE_TIMEOUT": "2s",

@@ -14,13 +14,15 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from urllib.parse import urlsplit
 
-from bench.cluster import couchbase_cluster, url_of
-from storage.backends.couchbase.cluster import Connection, Settings
+from bench.cluster import CONNECT_TIMEOUT, TIMEOUT, couchbase_cluster
+from storage.backends.couchbase.cluster import Connection
+from storage.backends.couchbase.nodes import Nodes
 from storage.backends.couchbase.url import CouchbaseUrl
 from storage.backends.sqlite.backend import SQLiteBackend
-from storage.base import Backend
-from tests.contracts.couchbase_store import CONNECT_TIMEOUT, TIMEOUT
+from storage.base import Backend, Options
+from storage.breaker import PAUSE
 
 KEYS = [f"arxiv-mini/0/{n:064x}" for n in range(1000)]
 # Three in turn over a thousand keys, so that no put repeats what is there: SQLite skips the write of equal bytes.
@@ -81,10 +83,10 @@ def sqlite(folder: Path) -> Iterator[Pair]:
 def couchbase(_: Path) -> Iterator[Pair]:
     """Against the SDK's own get and upsert, with the same options, in another collection of the same scope."""
     with couchbase_cluster() as cluster:
-        backend = cluster.backend(cluster.scope)
-        url = CouchbaseUrl.parse(url_of(cluster))
-        bare = Connection.open(Settings(url, cluster.username, cluster.password, TIMEOUT, CONNECT_TIMEOUT, None))
-        collection = bare.collections["jobs"]
+        backend = cluster.backend()
+        options = Options(cluster.username, cluster.password, TIMEOUT, CONNECT_TIMEOUT, None)
+        bare = Connection.open(CouchbaseUrl.parse(urlsplit(cluster.url)), options, Nodes(PAUSE))
+        collection = bare.collections["jobs"].sdk
         side = Side(collection.get, lambda key: collection.upsert(key, next(_VALUES)))
         try:
             yield Pair(of_backend(backend), side)

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from config import Settings
-from storage.breaker import GuardedBackend
 from storage.connect import open_backend
 
 if TYPE_CHECKING:
@@ -76,8 +75,8 @@ class Services:
         self.making = threading.RLock()
 
     @once
-    def bare_backend(self) -> "Backend":
-        """The store itself, for commands that look after it; not yet connected."""
+    def backend(self) -> "Backend":
+        """The store; not yet connected."""
         settings = self.settings
         return open_backend(
             settings.store_url,
@@ -87,11 +86,6 @@ class Services:
             connect_timeout=settings.store_connect_timeout,
             ca=settings.store_ca,
         )
-
-    @once
-    def backend(self) -> GuardedBackend:
-        """The store behind its circuit breaker."""
-        return GuardedBackend(self.bare_backend)
 
     @once
     def predictions(self) -> "Predictions":
@@ -248,7 +242,7 @@ class Services:
         from service.telemetry.metrics import Metrics
 
         metrics = Metrics()
-        metrics.watch_store(lambda: self.backend.errors, lambda: self.backend.available)
+        metrics.watch_store(lambda: self.backend.status())
         return metrics
 
     @once
@@ -265,8 +259,8 @@ class Services:
             self.attendant.close()
         if "models" in opened:
             self.models.close()
-        if "bare_backend" in opened:
-            self.bare_backend.close()
+        if "backend" in opened:
+            self.backend.close()
 
 
 def _cores() -> int:

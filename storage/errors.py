@@ -1,5 +1,7 @@
 """Everything that storage raises. Driver exceptions are translated to these where they occur (`raise ... from exc`)."""
 
+from typing import Any
+
 
 class StorageError(Exception):
     """Base of all storage errors."""
@@ -7,6 +9,14 @@ class StorageError(Exception):
 
 class Unavailable(StorageError):
     """The store did not answer in time, refused, or its breaker is open. The operation may have taken effect."""
+
+
+class Incomplete(Unavailable):
+    """A part of the store did not answer. `found` has the entries that the rest gave, by key."""
+
+    def __init__(self, message: str, found: dict[str, Any]) -> None:
+        super().__init__(message)
+        self.found = found
 
 
 class Conflict(StorageError):

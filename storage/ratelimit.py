@@ -1,10 +1,10 @@
 """Rate limits shared by everything that shares a backend: a storage class for the `limits` library.
 
-flask-limiter is handed a ready backend through its options:
+flask-limiter is handed a ready backend through its options, under any URL of a store:
 
     Limiter(..., storage_uri="sqlite://", storage_options={"backend": backend})
 
-or opens one of its own: storage_uri is then a store URL and the options are the arguments of open_backend().
+Importing this module makes the schemes of these URLs known to `limits`: that is how its storages are found.
 """
 
 import hashlib
@@ -12,13 +12,12 @@ import math
 import time
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 
 from limits.limits import GRANULARITIES
 from limits.storage import Storage
 
 from storage.base import Backend
-from storage.connect import open_backend
 from storage.errors import StorageError
 from storage.records.generations import Generations
 
@@ -43,14 +42,12 @@ class BackendStorage(Storage):
         uri: str | None = None,
         wrap_exceptions: bool = False,
         *,
-        backend: Backend | None = None,
+        backend: Backend,
         now: Callable[[], float] = time.time,
-        **options: Any,
     ) -> None:
-        """Over `backend`, which stays its owner's to close, or over one opened for `uri` with `options`."""
+        """Over `backend`, which stays its owner's to close."""
         super().__init__(uri, wrap_exceptions)
-        self._owned = backend is None
-        self.storage = open_backend(uri or "", **options) if backend is None else backend
+        self.storage = backend
         self.now = now
         self._generations = Generations(self.storage, NAMESPACE, GENERATION_TTL)
 
@@ -95,11 +92,6 @@ class BackendStorage(Storage):
     def clear(self, key: str) -> None:
         """Forget the hits of the present window. Raises Unavailable."""
         self.storage.remove(NAMESPACE, self._at(key, _window_length(key)))
-
-    def close(self) -> None:
-        """Close the backend if it was opened here."""
-        if self._owned:
-            self.storage.close()
 
     def _at(self, key: str, length: int | None) -> str:
         window = 0 if length is None else math.floor(self.now() / length)

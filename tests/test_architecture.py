@@ -58,9 +58,6 @@ OURS: Final = {*MAY_IMPORT, "tests"}
 MODULES: Final = {module.name: module for module in modules(*MAY_IMPORT, "tests")}
 
 EXEMPT: Final[set[str]] = {
-    "arrow: bench.cluster -> tests.contracts.couchbase_store",
-    "arrow: bench.cluster -> tests.couchbase_server.launch",
-    "arrow: bench.storage -> tests.contracts.couchbase_store",
     "arrow: service.front.server -> service.app",
     "private: service.front.server multiprocessing.util.Finalize",
 }

@@ -48,7 +48,7 @@ def _text(value: object) -> str:
 def _faults(opened: Services) -> list[str]:
     faults = []
     try:
-        opened.bare_backend.ping()
+        opened.backend.verify()
     except StorageError as exc:
         faults.append(f"the store {opened.settings.store_url} does not answer: {exc}")
     name = opened.settings.default_model

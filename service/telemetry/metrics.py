@@ -7,6 +7,8 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, generate_la
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from storage.base import Status
+
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 Outcome = Literal["hit", "miss", "collapsed"]
@@ -59,9 +61,9 @@ class Metrics:
             self._model_seconds.observe(timings.get("model", 0.0))
             self._queue_seconds.observe(timings.get("queue", 0.0))
 
-    def watch_store(self, errors: Callable[[], int], available: Callable[[], bool]) -> None:
-        """Reads the guard's own count and state at each scrape."""
-        self.registry.register(_Store(errors, available))
+    def watch_store(self, status: Callable[[], Status]) -> None:
+        """Asks for the store's own count and state at each scrape."""
+        self.registry.register(_Store(status))
 
     def exposition(self) -> bytes:
         """Everything in the text format."""
@@ -69,13 +71,16 @@ class Metrics:
 
 
 class _Store(Collector):
-    def __init__(self, errors: Callable[[], int], available: Callable[[], bool]) -> None:
-        self._errors = errors
-        self._available = available
+    def __init__(self, status: Callable[[], Status]) -> None:
+        self._status = status
 
     def collect(self) -> Iterator[Metric]:
-        yield CounterMetricFamily("abstracts_store_errors", "Failed store operations.", value=self._errors())
-        yield GaugeMetricFamily("abstracts_store_available", "0 while the breaker is open.", value=self._available())
+        status = self._status()
+        errors = CounterMetricFamily("abstracts_store_errors", "Failed store operations.", labels=["kind"])
+        for kind, number in status.errors.items():
+            errors.add_metric([kind], number)
+        yield errors
+        yield GaugeMetricFamily("abstracts_store_available", "0 while a breaker is open.", value=not status.out)
 
     def describe(self) -> Iterable[Metric]:
         return []

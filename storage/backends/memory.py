@@ -2,19 +2,21 @@
 
 import heapq
 import itertools
+import platform
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
+from urllib.parse import SplitResult
 
 from storage.base import (
     NAMESPACES,
     Backend,
-    Countable,
     Entry,
-    Scannable,
+    Options,
+    Status,
     check_amount,
     check_key,
     check_namespace,
@@ -26,6 +28,11 @@ PURGE_STEP: Final = 100
 """How many expired entries one write clears away at most."""
 
 
+def opener(url: SplitResult, options: Options) -> "Callable[[], MemoryBackend]":  # noqa: ARG001
+    """For memory://; what follows means nothing. See storage.base.Opener."""
+    return MemoryBackend
+
+
 @dataclass(slots=True)
 class _Slot:
     content: bytes | int
@@ -33,8 +40,10 @@ class _Slot:
     expires_at: float | None
 
 
-class MemoryBackend(Backend, Countable, Scannable):
+class MemoryBackend(Backend):
     """Gone with the process and not shared with its forks. Never Unavailable. `now` gives unix seconds."""
+
+    shared = False
 
     def __init__(self, now: Callable[[], float] = time.time) -> None:
         self._now = now
@@ -101,28 +110,24 @@ class MemoryBackend(Backend, Countable, Scannable):
             slot = self._live(namespace, key)
             return (0, None) if slot is None else (_number(key, slot), slot.expires_at)
 
-    def touch(self, namespace: str, key: str, ttl: timedelta | None) -> bool:
-        check_key(namespace, key)
-        check_ttl(ttl)
-        with self._lock:
-            slot = self._live(namespace, key)
-            if slot is not None:
-                self._store(namespace, key, slot.content, ttl)
-            return slot is not None
-
     def ping(self) -> None:
         return
+
+    def status(self) -> Status:
+        return Status({"reads": 0, "writes": 0}, ())
+
+    def versions(self) -> dict[str, str]:
+        return {"Python": platform.python_version()}
 
     def close(self) -> None:
         """Nothing to release; the entries stay until the object goes."""
 
-    def count(self, namespace: str) -> int:
-        check_namespace(namespace)
-        with self._lock:
-            now = self._now()
-            return sum(not _over(slot, now) for slot in self._slots[namespace].values())
-
-    def scan(self, namespace: str, prefix: str = "") -> Iterator[tuple[str, Entry]]:
+    def scan(
+        self,
+        namespace: str,
+        prefix: str = "",
+        lost: Callable[[str], None] | None = None,  # noqa: ARG002
+    ) -> Iterator[tuple[str, Entry]]:
         check_namespace(namespace)
         with self._lock:
             keys = [key for key in self._slots[namespace] if key.startswith(prefix)]

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Final
 
 from storage.base import Backend
-from storage.errors import Corrupt
+from storage.errors import Corrupt, Unavailable
 from storage.records.documents import Document, decode, update
 
 KEY: Final = "generations"
@@ -15,9 +15,10 @@ KEY: Final = "generations"
 class Generations:
     """The present generation of each name in a namespace, 0 for one never bumped.
 
-    The document is cached for `ttl`, so a bump elsewhere is seen that much later; one made here is seen at once.
-    `clock` gives seconds that never go back. Every method may raise Unavailable; Corrupt if the document is damaged,
-    since guessing a generation could bring back what was purged.
+    The document is cached for `ttl`, so a bump elsewhere is seen that much later; one made here is seen at once. While
+    the store does not give it, the last one known holds on. `clock` gives seconds that never go back. Every method may
+    raise Unavailable where none is known; Corrupt if the document is damaged, since guessing a generation could bring
+    back what was purged.
     """
 
     def __init__(
@@ -33,8 +34,17 @@ class Generations:
         """The generation of `name`, at most `ttl` old."""
         cached = self._cached
         if cached is None or self._clock() >= cached[0]:
-            return self.refresh().get(name, 0)
+            return self._renewed(cached).get(name, 0)
         return cached[1].get(name, 0)
+
+    def _renewed(self, cached: tuple[float, dict[str, int]] | None) -> dict[str, int]:
+        try:
+            return self.refresh()
+        except Unavailable:
+            if cached is None:
+                raise
+            self._cached = (self._clock() + self._ttl, cached[1])
+            return cached[1]
 
     def refresh(self) -> dict[str, int]:
         """Read the document now; all generations by name."""

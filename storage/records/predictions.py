@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from storage.base import Backend, Entry, Scannable
-from storage.errors import Corrupt, StorageError
+from storage.base import Backend, Entry
+from storage.errors import Corrupt, Incomplete
 from storage.records.documents import Document, decode, encode, to_moment, to_moment_or_none, to_text
 from storage.records.generations import Generations
 
@@ -62,7 +62,10 @@ class Predictions:
         return None if entry is None else _read(id, model, labels, entry)
 
     def get_many(self, ids: Iterable[str], model: str, labels: int) -> dict[str, Prediction]:
-        """The stored ones among `ids`, by id, in one round trip."""
+        """The stored ones among `ids`, by id, in one round trip.
+
+        Where a part of the store does not answer, those that the rest has.
+        """
         keys = {self._key(model, id): id for id in ids if _ID.fullmatch(id)}
         found = self._fetch(list(keys))
         read = (_read(keys[key], model, labels, entry) for key, entry in found.items())
@@ -106,20 +109,15 @@ class Predictions:
         return self._generations.bump(model)
 
     def sweep(self) -> int:
-        """Remove what purges have made unreachable, where the backend can list; how many entries that was."""
-        if not isinstance(self._backend, Scannable):
-            return 0
+        """Remove what purges have made unreachable; how many entries that was."""
         generations = self._generations.refresh()
         dead = (key for key, _ in self._backend.scan(NAMESPACE) if _is_dead(key, generations))
         return sum(self._backend.remove(NAMESPACE, key) for key in dead)
 
     def scan(self) -> Iterator[Prediction]:
-        """Every prediction within reach, in no promised order; an unreadable one is left out and logged.
-
-        StorageError if the backend cannot list.
-        """
+        """Every prediction within reach, in no promised order; an unreadable one is left out and logged."""
         generations = self._generations.refresh()
-        for key, entry in self._listing().scan(NAMESPACE):
+        for key, entry in self._backend.scan(NAMESPACE):
             model, generation, id = _split(key)
             if generation == generations.get(model, 0):
                 try:
@@ -128,14 +126,11 @@ class Predictions:
                     logger.warning("the stored prediction %s is left out: %s", key, exc)
 
     def census(self) -> tuple[dict[str, int], int]:
-        """How many predictions within reach each model has, and how many a purge has put out of reach.
-
-        StorageError if the backend cannot list.
-        """
+        """How many predictions within reach each model has, and how many a purge has put out of reach."""
         generations = self._generations.refresh()
         within: dict[str, int] = {}
         beyond = 0
-        for key, _ in self._listing().scan(NAMESPACE):
+        for key, _ in self._backend.scan(NAMESPACE):
             model, generation, _ = _split(key)
             if generation == generations.get(model, 0):
                 within[model] = within.get(model, 0) + 1
@@ -143,17 +138,15 @@ class Predictions:
                 beyond += 1
         return within, beyond
 
-    def _listing(self) -> Scannable:
-        if not isinstance(self._backend, Scannable):
-            raise StorageError("this store cannot list what it holds")
-        return self._backend
-
     def _key(self, model: str, id: str) -> str:
         return f"{model}/{self._generations.current(model)}/{id}"
 
     def _fetch(self, keys: list[str]) -> dict[str, Entry]:
         try:
             return self._backend.get_many(NAMESPACE, keys)
+        except Incomplete as exc:
+            found: dict[str, Entry] = exc.found
+            return found
         except Corrupt as exc:
             logger.warning("a stored prediction cannot be read, trying one by one: %s", exc)
         return {key: entry for key in keys if (entry := self._fetch_one(key)) is not None}

@@ -1,11 +1,11 @@
-"""The contract of storage.base.Backend and its capabilities, apart from expiry and concurrency."""
+"""The contract of storage.base.Backend, apart from expiry and concurrency."""
 
 import json
 from datetime import timedelta
 
 import pytest
 
-from storage.base import MAX_KEY_BYTES, NAMESPACES, Backend, Countable, Scannable
+from storage.base import MAX_KEY_BYTES, NAMESPACES, Backend
 from storage.errors import Conflict, Corrupt
 from tests.contracts.backend_store import Store, StoreFixture
 
@@ -86,7 +86,6 @@ class BackendContract(StoreFixture):
             lambda: backend.remove("results", key),
             lambda: backend.increment("results", key),
             lambda: backend.counter("results", key),
-            lambda: backend.touch("results", key, None),
         )
         for call in calls:
             with pytest.raises(ValueError):
@@ -200,9 +199,6 @@ class BackendContract(StoreFixture):
         assert entry is not None
         assert entry.value == VALUE
 
-    def test_touch_of_an_absent_key(self, store: Store, backend: Backend) -> None:
-        assert backend.touch("results", store.key("absent"), timedelta(seconds=60)) is False
-
     @pytest.mark.parametrize("ttl", [timedelta(0), timedelta(seconds=-1)])
     def test_ttl_that_is_not_positive_is_refused(self, store: Store, backend: Backend, ttl: timedelta) -> None:
         backend.put("results", store.key("k"), VALUE)
@@ -211,7 +207,6 @@ class BackendContract(StoreFixture):
             lambda: backend.add("results", store.key("n"), VALUE, ttl),
             lambda: backend.replace("results", store.key("k"), OTHER, 1, ttl),
             lambda: backend.increment("results", store.key("n"), 1, ttl),
-            lambda: backend.touch("results", store.key("k"), ttl),
         )
         for call in calls:
             with pytest.raises(ValueError):
@@ -244,22 +239,21 @@ class BackendContract(StoreFixture):
         assert changed.value == OTHER
         assert backend.increment("limits", store.key("c")) == 2
 
-    def test_count_follows_the_entries(self, store: Store, backend: Backend) -> None:
-        if not isinstance(backend, Countable):
-            pytest.skip("this backend cannot count")
-        before = backend.count("results")
-        for n in range(5):
-            backend.put("results", store.key(f"k{n}"), VALUE)
-        backend.put("results", store.key("k0"), OTHER)
-        backend.put("jobs", store.key("k"), VALUE)
-        backend.remove("results", store.key("k1"))
-        assert backend.count("results") == before + 4
-        with pytest.raises(ValueError):
-            backend.count("elsewhere")
+    def test_a_call_that_was_answered_is_no_failure(self, store: Store, backend: Backend) -> None:
+        backend.put("results", store.key("k"), VALUE)
+        with pytest.raises(Conflict):
+            backend.replace("results", store.key("k"), OTHER, 2**40)
+        with pytest.raises(Corrupt):
+            backend.counter("results", store.key("k"))
+        assert backend.get("results", store.key("absent")) is None
+        assert backend.status().out == ()
+        assert set(backend.status().errors.values()) == {0}
+
+    def test_says_what_it_is(self, backend: Backend) -> None:
+        assert backend.shared in (True, False)
+        assert all(name and number for name, number in backend.versions().items())
 
     def test_scan_lists_by_prefix(self, store: Store, backend: Backend) -> None:
-        if not isinstance(backend, Scannable):
-            pytest.skip("this backend cannot list")
         names = ["a/1", "a/2", "a_1", "a%", "A/1", "b/1", "a/é"]
         for name in names:
             backend.put("results", store.key(name), json.dumps({"name": name}).encode())
@@ -271,14 +265,16 @@ class BackendContract(StoreFixture):
         assert {store.key(name) for name in names} <= set(dict(backend.scan("results")))
 
     def test_scan_of_more_than_a_page_while_removing(self, store: Store, backend: Backend) -> None:
-        if not isinstance(backend, Scannable):
-            pytest.skip("this backend cannot list")
         for n in range(1200):
-            backend.put("jobs", store.key(f"{n:05}"), VALUE)
+            backend.put("results", store.key(f"{n:05}"), VALUE)
         seen = []
-        for key, entry in backend.scan("jobs", store.key("")):
+        for key, entry in backend.scan("results", store.key("")):
             seen.append(key)
             assert entry.value == VALUE
-            assert backend.remove("jobs", key) is True
+            assert backend.remove("results", key) is True
         assert sorted(seen) == [store.key(f"{n:05}") for n in range(1200)]
-        assert list(backend.scan("jobs", store.key(""))) == []
+        assert list(backend.scan("results", store.key(""))) == []
+
+    def test_scan_of_an_unknown_namespace_is_refused(self, backend: Backend) -> None:
+        with pytest.raises(ValueError, match="elsewhere"):
+            list(backend.scan("elsewhere"))

@@ -14,6 +14,8 @@ from couchbase.cluster import Cluster  # type: ignore[import-untyped]
 from couchbase.options import ClusterOptions  # type: ignore[import-untyped]
 
 from storage.backends.couchbase.backend import CouchbaseBackend
+from storage.backends.couchbase.url import CouchbaseUrl
+from storage.base import Options
 from tests.contracts.backend_store import Store, StoreFixture
 from tests.couchbase_server.launch import BUCKET, PASSWORD, USER, Peer
 
@@ -57,14 +59,9 @@ class Couchbase:
 
     def backend(self, scope: str, now: "PeerClock | None" = None) -> CouchbaseBackend:
         """A backend that is not yet connected; the caller closes it."""
-        return CouchbaseBackend.from_url(
-            f"{self.hosts}/{self.bucket}/{scope}",
-            username=self.username,
-            password=self.password,
-            timeout=TIMEOUT,
-            connect_timeout=CONNECT_TIMEOUT,
-            now=now or time.time,
-        )
+        options = Options(self.username, self.password, TIMEOUT, CONNECT_TIMEOUT, None)
+        url = CouchbaseUrl.parse(urlsplit(f"{self.hosts}/{self.bucket}/{scope}"))
+        return CouchbaseBackend(url, options, now or time.time)
 
     def drop(self) -> None:
         """Remove the shared scope with all that is in it."""

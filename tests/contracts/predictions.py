@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from storage.base import Countable, Scannable
 from storage.errors import Corrupt
 from storage.records.documents import decode
 from storage.records.generations import KEY
@@ -191,17 +190,15 @@ class PredictionsContract(StoreFixture):
             results.purge(prediction.model)
 
     def test_sweep_removes_what_purges_left(self, store: Store, results: Predictions, prediction: Prediction) -> None:
-        if not isinstance(store.backend, Scannable) or not isinstance(store.backend, Countable):
-            pytest.skip("this backend cannot count and list")
         for n in range(5):
             results.put(replace(prediction, id=identifier(f"{n}")))
         results.put(replace(prediction, model=f"{prediction.model}-b"))
         assert results.sweep() == 0
         results.purge(prediction.model)
         results.put(prediction)
-        before = store.backend.count("results")
+        before = len(list(store.backend.scan("results")))
         assert results.sweep() == 5
-        assert store.backend.count("results") == before - 5
+        assert len(list(store.backend.scan("results"))) == before - 5
         assert results.get(prediction.id, prediction.model, 3) == prediction
         assert results.get(prediction.id, f"{prediction.model}-b", 3) is not None
 

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from storage.backends.memory import MemoryBackend
-from storage.base import Entry
-from storage.breaker import GuardedBackend
+from storage.base import Entry, Status
 from storage.errors import Unavailable
 
 
@@ -16,14 +15,15 @@ class FailingBackend(MemoryBackend):
         super().__init__()
         self.down = False
         self.calls = 0
+        self.failures = 0
 
-    def guarded(self) -> GuardedBackend:
-        """Behind a breaker that probes at every call, so that recovery is seen without waiting."""
-        return GuardedBackend(self, reset_timeout=timedelta(microseconds=1))
+    def status(self) -> Status:
+        return Status({"reads": self.failures, "writes": 0}, ("reads and writes",) if self.down else ())
 
     def _check(self) -> None:
         self.calls += 1
         if self.down:
+            self.failures += 1
             raise Unavailable("the store was told to fail")
 
     def get(self, namespace: str, key: str) -> Entry | None:

@@ -18,11 +18,11 @@ def test_memory() -> None:
 
 @pytest.mark.parametrize("name", ["store.db", "with%20space.db", "sub/folder/store.db"])
 def test_sqlite_absolute(tmp_path: Path, name: str) -> None:
-    backend = open_backend(f"sqlite:///{tmp_path}/{name}", connect_timeout=timedelta(seconds=7))
+    backend = open_backend(f"sqlite:///{tmp_path}/{name}", timeout=timedelta(seconds=7))
     backend.ping()
     backend.close()
     assert isinstance(backend, SQLiteBackend)
-    assert backend._busy_timeout == 7
+    assert backend._timeout == 7
     assert (tmp_path / name.replace("%20", " ")).is_file()
 
 

@@ -9,7 +9,7 @@ from model.registry import Registry
 from service.api.blueprint import Blueprint
 from service.errors import ServiceError
 from service.telemetry.metrics import CONTENT_TYPE, Metrics
-from storage.base import Backend
+from storage.base import Backend, Status
 from storage.errors import StorageError
 
 _STATE: Final = {"type": "object", "required": ["state"], "properties": {"state": {"type": "string"}}}
@@ -43,20 +43,28 @@ def blueprint(registry: Registry, backend: Backend, metrics: Metrics, is_reachab
 
 
 def readiness(registry: Registry, backend: Backend, is_reachable: Callable[[str], bool]) -> Mapping[str, Any]:
-    """`state`, `store` (up or down) and `models`: each one's state, `unreachable` where only its server is missing."""
+    """`state`, `store` and `models`: each one's state, `unreachable` where only its server is missing.
+
+    The store is `up`, `impaired` (writes, or a part of it, are out) or `down`.
+    """
     try:
         backend.ping()
         store = "up"
     except StorageError:
-        store = "down"
+        store = "impaired" if _still_reads(backend.status()) else "down"
     states = {
         listing.name: "unreachable" if listing.state == "ready" and not is_reachable(listing.name) else listing.state
         for listing in registry.list()
     }
     if "ready" not in states.values():
         state = "unready"
-    elif store == "down" or states.get(registry.default) != "ready":
+    elif store != "up" or states.get(registry.default) != "ready":
         state = "degraded"
     else:
         state = "ready"
     return {"state": state, "store": store, "models": states}
+
+
+def _still_reads(status: Status) -> bool:
+    """Whether no more is given up than writes, or single nodes."""
+    return bool(status.out) and not any(part.startswith("reads") and " of " not in part for part in status.out)

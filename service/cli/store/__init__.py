@@ -8,7 +8,6 @@ from service.cli.common import CommandGroup, json_option, print_json, print_tabl
 from service.cli.store.check import check
 from service.cli.store.transfer import export_store, import_store
 from service.errors import ServiceError
-from storage.base import Initialisable, Scannable
 from storage.records.predictions import Prediction
 
 
@@ -26,9 +25,7 @@ store.add_command(import_store)
 def init() -> None:
     """Make what the store needs: scope and collections of Couchbase, the file of SQLite. May be repeated."""
     with services() as opened:
-        if isinstance(opened.bare_backend, Initialisable):
-            opened.bare_backend.init()
-        opened.bare_backend.ping()
+        opened.backend.init()
         click.echo(f"{opened.settings.store_url} is ready.", err=True)
 
 
@@ -83,8 +80,7 @@ def purge(model: str, yes: bool) -> None:
     Servers notice within ABSTRACTS_L1_TTL; `store sweep` frees the room.
     """
     with services() as opened:
-        backend = opened.backend
-        if not (isinstance(backend, Scannable) and next(backend.scan("results", f"{model}/"), None)):
+        if next(opened.backend.scan("results", f"{model}/"), None) is None:
             opened.registry.get(model)
         if not yes:
             click.confirm(f"Forget all predictions of {model}?", abort=True, err=True)

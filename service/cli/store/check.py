@@ -1,15 +1,11 @@
 """`store check`: does the store do what is asked of it, and how fast?"""
 
-import platform
-import sqlite3
 import statistics
 import time
 import uuid
 from collections.abc import Callable
 from datetime import timedelta
-from importlib.metadata import version
 from typing import Final
-from urllib.parse import urlsplit
 
 import click
 
@@ -28,18 +24,19 @@ TTL: Final = timedelta(minutes=1)
 def check(as_json: bool) -> None:
     """Write, read, replace, count and delete, and tell how long each took."""
     with services() as opened:
-        url, backend = opened.settings.store_url, opened.bare_backend
+        url, backend = opened.settings.store_url, opened.backend
         started = time.perf_counter()
-        backend.ping()
+        backend.verify()
         connect = (time.perf_counter() - started) * 1000
         timings = _measure(backend)
+        versions = backend.versions()
     rows = [("connect", connect, connect), *((name, statistics.median(ms), max(ms)) for name, ms in timings.items())]
     if as_json:
         steps = {name: {"median_ms": round(mid, 3), "max_ms": round(most, 3)} for name, mid, most in rows}
-        print_json({"store": url, "versions": _versions(url), "steps": steps})
+        print_json({"store": url, "versions": versions, "steps": steps})
         return
-    versions = ", ".join(f"{name} {number}" for name, number in _versions(url).items())
-    print_table(("STEP", "MEDIAN ms", "MAX ms"), rows, title=f"{url} ({versions})")
+    drivers = ", ".join(f"{name} {number}" for name, number in versions.items())
+    print_table(("STEP", "MEDIAN ms", "MAX ms"), rows, title=f"{url} ({drivers})")
 
 
 def _measure(backend: Backend) -> dict[str, list[float]]:
@@ -85,13 +82,3 @@ def _stale(backend: Backend, key: str, version: int) -> None:
     except Conflict:
         return
     raise StorageError("the store let a stale version be replaced: writers would undo each other's work")
-
-
-def _versions(url: str) -> dict[str, str]:
-    """Of what the store is reached with."""
-    scheme = urlsplit(url).scheme
-    if scheme == "sqlite":
-        return {"SQLite": sqlite3.sqlite_version}
-    if scheme.startswith("couchbase"):
-        return {"Couchbase SDK": version("couchbase")}
-    return {"Python": platform.python_version()}

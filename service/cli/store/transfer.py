@@ -12,7 +12,6 @@ from typing import IO, TYPE_CHECKING, Final
 import click
 
 from service.cli.common import progress_bar, services
-from storage.base import Countable
 from storage.errors import Corrupt
 from storage.records.transfer import Record, bring_in, export, from_line, to_line
 
@@ -28,10 +27,7 @@ MAX_LINE: Final = 1 << 20
 def export_store(file: str) -> None:
     """Write API keys (their hashes) and predictions to FILE, or standard output for -: one JSON object a line."""
     with services() as opened, _writing(file) as out, progress_bar() as progress:
-        backend = opened.backend
         task = progress.add_task("exporting", total=None)
-        if isinstance(backend, Countable):
-            progress.update(task, total=backend.count("keys") + backend.count("results"))
         number = 0
         for record in export(opened.keys, opened.predictions):
             out.write(to_line(record))

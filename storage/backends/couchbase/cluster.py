@@ -2,15 +2,13 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
 from couchbase.auth import PasswordAuthenticator  # type: ignore[import-untyped]
 from couchbase.cluster import Cluster  # type: ignore[import-untyped]
-from couchbase.diagnostics import ClusterState  # type: ignore[import-untyped]
+from couchbase.diagnostics import ClusterState, EndpointState, ServiceType  # type: ignore[import-untyped]
 from couchbase.exceptions import (  # type: ignore[import-untyped]
     CollectionAlreadyExistsException,
     CouchbaseException,
@@ -21,9 +19,10 @@ from couchbase.options import ClusterOptions, ClusterTimeoutOptions, GetOptions 
 from couchbase.transcoder import RawJSONTranscoder  # type: ignore[import-untyped]
 
 from storage.backends.couchbase.documents import RESERVED
-from storage.backends.couchbase.errors import translate
+from storage.backends.couchbase.errors import while_connecting
+from storage.backends.couchbase.nodes import Collection, Nodes
 from storage.backends.couchbase.url import CouchbaseUrl
-from storage.base import NAMESPACES
+from storage.base import NAMESPACES, Options
 from storage.errors import Unavailable
 
 PROBE: Final = f"{RESERVED}probe"
@@ -37,43 +36,41 @@ READY_PAUSE: Final = 0.05
 SESSION_PAUSE: Final = 0.001
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """How to reach the cluster. timeout: of one operation; connect_timeout: of connecting as a whole."""
-
-    url: CouchbaseUrl
-    username: str
-    password: str
-    timeout: timedelta
-    connect_timeout: timedelta
-    ca: Path | None
-
-
 class Connection:
-    """An open connection. `collections` maps each namespace to the SDK's collection."""
+    """An open connection. `collections` maps each namespace to its collection, behind the breakers of `nodes`."""
 
-    def __init__(self, cluster: Any, bucket: Any, scope: str) -> None:
+    def __init__(self, cluster: Any, bucket: Any, scope: str, nodes: Nodes) -> None:
         self._cluster = cluster
         self._bucket = bucket
         self._scope = scope
-        self.collections: dict[str, Any] = {name: bucket.scope(scope).collection(name) for name in NAMESPACES}
+        self._nodes = nodes
+        nodes.connected = self.nodes_connected
+        self.collections = {name: Collection(bucket.scope(scope).collection(name), nodes) for name in NAMESPACES}
 
     @classmethod
-    def open(cls, settings: Settings) -> "Connection":
+    def open(cls, url: CouchbaseUrl, options: Options, nodes: Nodes) -> "Connection":
         """Unavailable when the cluster does not let us in within the connect timeout."""
         try:
-            cluster = Cluster(settings.url.hosts, _options(settings))
+            cluster = Cluster(url.hosts, _options(options))
         except CouchbaseException as exc:
-            raise translate(exc) from exc
+            raise while_connecting(exc) from exc
         try:
-            bucket = cluster.bucket(settings.url.bucket)
-            _await_sessions(cluster, settings.timeout.total_seconds())
+            bucket = cluster.bucket(url.bucket)
+            _await_sessions(cluster, options.timeout.total_seconds())
         except CouchbaseException as exc:
             cluster.close()
-            raise Unavailable(f"no access to the bucket {settings.url.bucket!r} ({exc.message})") from exc
-        return cls(cluster, bucket, settings.url.scope)
+            raise Unavailable(f"no access to the bucket {url.bucket!r} ({exc.message})") from exc
+        return cls(cluster, bucket, url.scope, nodes)
+
+    def nodes_connected(self) -> dict[str, bool]:
+        """The addresses of the data nodes, and whether there is a connection to each at this moment."""
+        endpoints = self._cluster.diagnostics().endpoints.get(ServiceType.KeyValue, [])
+        return {one.remote: one.state is EndpointState.Connected for one in endpoints if one.namespace}
 
     def close(self) -> None:
+        """Nothing of ours keeps it alive from now on: see link for why that matters."""
+        if self._nodes.connected == self.nodes_connected:
+            self._nodes.connected = dict
         self._cluster.close()
 
     def probe(self, namespace: str, timeout: timedelta | None = None) -> None:
@@ -123,16 +120,16 @@ def _unless_present(create: Callable[[], object], present: type[Exception]) -> N
         return
 
 
-def _options(settings: Settings) -> Any:
+def _options(options: Options) -> Any:
     """Without the SDK's reporters: each would leave a thread behind per connection, and nobody reads them."""
-    ca = {} if settings.ca is None else {"cert_path": str(settings.ca)}
+    ca = {} if options.ca is None else {"cert_path": str(options.ca)}
     return ClusterOptions(
-        PasswordAuthenticator(settings.username, settings.password, **ca),
+        PasswordAuthenticator(options.username, options.password, **ca),
         transcoder=RawJSONTranscoder(),
         timeout_options=ClusterTimeoutOptions(
-            bootstrap_timeout=settings.connect_timeout,
-            connect_timeout=settings.connect_timeout,
-            kv_timeout=settings.timeout,
+            bootstrap_timeout=options.connect_timeout,
+            connect_timeout=options.connect_timeout,
+            kv_timeout=options.timeout,
             management_timeout=MANAGEMENT_TIMEOUT,
         ),
         enable_metrics=False,

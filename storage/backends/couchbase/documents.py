@@ -103,10 +103,3 @@ def decode(document: bytes) -> Content:
     except ValueError as exc:
         raise Corrupt("an expiry that is no number") from exc
     return Content(document[match.end() : -1], 0, expires)
-
-
-def reencode(content: Content, expires: float | None) -> bytes:
-    """The document for the same content with another expiry."""
-    if content.value is None:
-        return str(encode_counter(content.count, expires)).encode()
-    return encode_entry(content.value, expires)

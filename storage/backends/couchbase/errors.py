@@ -14,6 +14,7 @@ from couchbase.exceptions import (  # type: ignore[import-untyped]
     DocumentLockedException,
     DocumentNotFoundException,
     InvalidArgumentException,
+    KeyValueErrorContext,
     RequestCanceledException,
     ScopeNotFoundException,
     TemporaryFailException,
@@ -26,6 +27,9 @@ from storage.errors import Conflict, Corrupt, StorageError, Unavailable
 
 VALUE_TOO_LARGE: Final = 104
 """key_value_errc::value_too_large of the C++ core; the Python SDK has no exception of its own for it."""
+
+_LIKE_ERRNO: Final = range(101, 140)
+"""key_value_errc of the C++ core, which begins where Linux has the errors of its network."""
 
 UNKNOWN_COLLECTION: Final = "key_value_collection_outdated"
 """Why the SDK retries, until the timeout, an operation on a collection that the server does not know."""
@@ -53,7 +57,9 @@ _KINDS: Final[tuple[tuple[Any, type[StorageError], str], ...]] = (
 
 def translate(exc: CouchbaseException) -> StorageError | ValueError:
     """The error to raise instead; ValueError for what the caller could not have meant to store."""
-    if too_large(exc):
+    if misnamed(exc):
+        return Unavailable(f"Couchbase: {exc}")
+    if exc.error_code == VALUE_TOO_LARGE:
         return ValueError("the value is larger than Couchbase takes (20 MiB)")
     if isinstance(exc, InvalidArgumentException):
         return ValueError(str(exc))
@@ -65,9 +71,29 @@ def translate(exc: CouchbaseException) -> StorageError | ValueError:
     return Unavailable(f"Couchbase: {exc}")
 
 
+def while_connecting(exc: CouchbaseException) -> Unavailable:
+    """The same for what went wrong before there was a connection: it says nothing of any document."""
+    error = translate(exc)
+    return error if isinstance(error, Unavailable) else Unavailable(f"no connection to Couchbase ({exc.message})")
+
+
+def is_outage(exc: CouchbaseException) -> bool:
+    """Whether the operation was not answered, as against answered by an error."""
+    return isinstance(translate(exc), Unavailable)
+
+
+def misnamed(exc: CouchbaseException) -> bool:
+    """Whether this is an error of the operating system that the SDK takes for an answer about a document.
+
+    It looks at the number alone (4.6.3): ENETUNREACH (101) becomes DocumentNotFoundException, ECONNRESET (104) has the
+    number of a value that is too large.
+    """
+    return exc.error_code in _LIKE_ERRNO and not isinstance(exc.error_context, KeyValueErrorContext)
+
+
 def too_large(exc: CouchbaseException) -> bool:
     """Whether the server refused a document for its size."""
-    return bool(exc.error_code == VALUE_TOO_LARGE)
+    return bool(exc.error_code == VALUE_TOO_LARGE) and not misnamed(exc)
 
 
 def outdated(exc: CouchbaseException) -> bool:

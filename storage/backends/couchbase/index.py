@@ -16,7 +16,7 @@ import random
 import zlib
 from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from couchbase.exceptions import (  # type: ignore[import-untyped]
     AmbiguousTimeoutException,
@@ -30,11 +30,12 @@ from couchbase.transcoder import RawBinaryTranscoder  # type: ignore[import-unty
 
 from storage.backends.couchbase.documents import RESERVED
 from storage.backends.couchbase.errors import too_large
+from storage.backends.couchbase.nodes import Collection
 from storage.errors import Unavailable
 
 logger = logging.getLogger(__name__)
 
-SHARDS: Final = {"results": 256, "keys": 16, "jobs": 64}
+SHARDS: Final = {"results": 256}
 """The namespaces that are listed, and into how many parts; a changed number would lose what is listed."""
 
 GRACE: Final = 3600.0
@@ -61,13 +62,13 @@ class Segment:
 
 
 class KeyIndex:
-    """The index of the namespaces in SHARDS; `collection` is the SDK's. Errors of the SDK pass as they are."""
+    """The index of the namespaces in SHARDS. Errors of the SDK pass as they are."""
 
     def __init__(self, now: Callable[[], float]) -> None:
         self._now = now
         self._current: dict[tuple[str, int], int] = {}
 
-    def add(self, collection: Any, namespace: str, key: str) -> None:
+    def add(self, collection: Collection, namespace: str, key: str) -> None:
         """Append the key to its shard."""
         shard = zlib.crc32(key.encode()) % SHARDS[namespace]
         line = f"{int(self._now()):x}:{key}\0".encode()
@@ -86,7 +87,7 @@ class KeyIndex:
                 self._current[namespace, shard] = 0
         raise Unavailable("the index of keys kept changing")
 
-    def compact(self, collection: Any, segments: list[Segment], present: Set[str]) -> None:
+    def compact(self, collection: Collection, segments: list[Segment], present: Set[str]) -> None:
         """Drop repeated lines, and old ones of documents that are not `present`, where that halves a segment."""
         newest: dict[str, int] = {}
         for segment in segments:
@@ -104,32 +105,32 @@ class KeyIndex:
             if segment.lines >= MIN_LINES and len(kept) <= segment.lines // 2:
                 _rewrite(collection, segment, kept)
 
-    def _roll_over(self, collection: Any, namespace: str, shard: int, segment: int) -> None:
+    def _roll_over(self, collection: Collection, namespace: str, shard: int, segment: int) -> None:
         if random.randrange(SIZE_CHECKS):  # noqa: S311 (a sample, no secret)
             return
         if len(_bytes(collection, _name(shard, segment))[0]) > MAX_SEGMENT:
             self._current[namespace, shard] = segment + 1
 
 
-def read_shards(collection: Any, shards: Sequence[int]) -> list[list[Segment]]:
+def read_shards(collection: Collection, shards: Sequence[int]) -> list[list[Segment]]:
     """What each of these shards holds, segment by segment; an unreadable line is as good as absent."""
-    answer = collection.get_multi(
+    results, exceptions = collection.get_multi(
         [_name(shard, 0) for shard in shards], GetMultiOptions(return_exceptions=True, transcoder=_BINARY)
     )
     read = []
     for shard in shards:
         name = _name(shard, 0)
-        if name in answer.results:
-            first = answer.results[name]
+        if name in results:
+            first = results[name]
             read.append([_parse(name, first.cas, first.value), *_following(collection, shard)])
-        elif isinstance(answer.exceptions[name], DocumentNotFoundException):
+        elif isinstance(exceptions[name], DocumentNotFoundException):
             read.append([])
         else:
-            raise answer.exceptions[name]
+            raise exceptions[name]
     return read
 
 
-def _following(collection: Any, shard: int) -> Iterator[Segment]:
+def _following(collection: Collection, shard: int) -> Iterator[Segment]:
     for number in itertools.count(1):
         name = _name(shard, number)
         try:
@@ -143,12 +144,12 @@ def _name(shard: int, segment: int) -> str:
     return f"{RESERVED}index/{shard}/{segment}"
 
 
-def _append(collection: Any, shard: int, segment: int, line: bytes) -> bool:
+def _append(collection: Collection, shard: int, segment: int, line: bytes) -> bool:
     """Append, or begin the segment; False when the one before it is missing, too."""
     name = _name(shard, segment)
     for _ in range(2):
         try:
-            return _repeated(lambda: collection.binary().append(name, line))
+            return _repeated(lambda: collection.append(name, line))
         except DocumentNotFoundException:
             if segment and not _present(collection, _name(shard, segment - 1)):
                 return False
@@ -168,7 +169,7 @@ def _repeated(write: Callable[[], object]) -> bool:
     return True
 
 
-def _present(collection: Any, name: str) -> bool:
+def _present(collection: Collection, name: str) -> bool:
     try:
         _bytes(collection, name)
     except DocumentNotFoundException:
@@ -176,7 +177,7 @@ def _present(collection: Any, name: str) -> bool:
     return True
 
 
-def _bytes(collection: Any, name: str) -> tuple[bytes, int]:
+def _bytes(collection: Collection, name: str) -> tuple[bytes, int]:
     found = collection.get(name, GetOptions(transcoder=_BINARY))
     return found.value, found.cas
 
@@ -191,7 +192,7 @@ def _parse(name: str, cas: int, content: bytes) -> Segment:
     return segment
 
 
-def _rewrite(collection: Any, segment: Segment, kept: dict[str, int]) -> None:
+def _rewrite(collection: Collection, segment: Segment, kept: dict[str, int]) -> None:
     content = b"".join(f"{stamp:x}:{key}\0".encode() for key, stamp in kept.items())
     try:
         collection.replace(segment.name, content, ReplaceOptions(cas=segment.cas, transcoder=_BINARY))

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from typing import Final, Self
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote
 
 DEFAULT_SCOPE: Final = "abstracts"
 
@@ -16,9 +16,8 @@ class CouchbaseUrl:
     scope: str
 
     @classmethod
-    def parse(cls, url: str) -> Self:
+    def parse(cls, parts: SplitResult) -> Self:
         """ValueError unless hosts and bucket are named and nothing else than a scope follows."""
-        parts = urlsplit(url)
         names = [unquote(name) for name in parts.path.strip("/").split("/")]
         form = (
             f"a Couchbase store URL is {parts.scheme}://host1,host2/BUCKET or {parts.scheme}://host1,host2/BUCKET/SCOPE"

@@ -7,26 +7,17 @@ loses nothing that was acknowledged, and a power cut may lose the last commits b
 import json
 import logging
 import sqlite3
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from storage.backends.sqlite import schema, statements
-from storage.backends.sqlite.pool import Pool
-from storage.base import (
-    Backend,
-    Countable,
-    Entry,
-    Scannable,
-    check_amount,
-    check_key,
-    check_namespace,
-    check_ttl,
-)
-from storage.errors import Conflict, Corrupt, Unavailable
+from storage.backends.sqlite import care, schema, statements
+from storage.backends.sqlite.file import File
+from storage.base import Backend, Entry, Status, check_amount, check_key, check_namespace, check_ttl
+from storage.breaker import PAUSE, Breaker
+from storage.errors import Conflict, Corrupt, StorageError, Unavailable
 
 logger = logging.getLogger(__name__)
 
@@ -40,37 +31,52 @@ PURGE_INTERVAL: Final = 30.0
 
 SCAN_PAGE: Final = 500
 
+PING_EVERY: Final = 5.0
+"""Seconds for which a ping that wrote and looked through the pages is good; one in between only reads."""
 
-class SQLiteBackend(Backend, Countable, Scannable):
+PING_KEY: Final = "ping"
+
+LOOK_SECONDS: Final = 0.1
+"""How long a ping looks through the pages, so that it stays short however large the file is."""
+
+
+class SQLiteBackend(Backend):
     """Entries in the SQLite file at `path`, which is created with its folders when first used.
 
-    `busy_timeout` is how long a call waits for other writers before Unavailable. `now` gives unix seconds.
+    `timeout` is how long a call waits for other writers before Unavailable. A file that is deleted while it is in use
+    is Unavailable; one that is put in its place is used. `now` gives unix seconds. `pause`: see Breaker.
     """
+
+    shared = True
 
     def __init__(
         self,
         path: Path,
         *,
-        busy_timeout: timedelta = timedelta(seconds=2),
+        timeout: timedelta = timedelta(milliseconds=250),
         now: Callable[[], float] = time.time,
+        pause: float = PAUSE,
     ) -> None:
         self._path = path.absolute()
-        self._busy_timeout = busy_timeout.total_seconds()
+        self._timeout = timeout.total_seconds()
         self._now = now
+        self._file = File(self._path, self._timeout)
+        self._reads = Breaker("reads", pause=pause)
+        self._writes = Breaker("writes", pause=pause)
         self._purge_at = 0.0
-        # Threads of one process take turns here, which is fairer and faster than SQLite's polling for its lock.
-        self._writing = threading.Lock()
-        self._pool: Pool[sqlite3.Connection] = Pool(self._connect, sqlite3.Connection.close)
+        self._ping_at = 0.0
 
     def get(self, namespace: str, key: str) -> Entry | None:
         check_key(namespace, key)
-        rows = self._run(statements.GET, (namespace, key, self._now()))
-        return _entry(key, *rows[0]) if rows else None
+        for content, version, expires_at in self._read(statements.GET, (namespace, key)):
+            if expires_at is None or expires_at > self._now():
+                return _entry(key, content, version)
+        return None
 
     def get_many(self, namespace: str, keys: Sequence[str]) -> dict[str, Entry]:
         for key in keys:
             check_key(namespace, key)
-        rows = self._run(statements.GET_MANY, (namespace, json.dumps(keys), self._now()))
+        rows = self._read(statements.GET_MANY, (namespace, json.dumps(keys), self._now()))
         return {key: _entry(key, content, version) for key, content, version in rows}
 
     def put(self, namespace: str, key: str, value: bytes, ttl: timedelta | None = None) -> None:
@@ -102,40 +108,72 @@ class SQLiteBackend(Backend, Countable, Scannable):
 
     def counter(self, namespace: str, key: str) -> tuple[int, float | None]:
         check_key(namespace, key)
-        rows = self._run(statements.COUNTER, (namespace, key, self._now()))
-        if not rows:
-            return 0, None
-        content, expires_at = rows[0]
-        if not isinstance(content, int):
-            raise Corrupt(f"{namespace}/{key} is a value, not a counter")
-        return content, expires_at
+        for content, _, expires_at in self._read(statements.GET, (namespace, key)):
+            if expires_at is None or expires_at > self._now():
+                if not isinstance(content, int):
+                    raise Corrupt(f"{namespace}/{key} is a value, not a counter")
+                return content, expires_at
+        return 0, None
 
-    def touch(self, namespace: str, key: str, ttl: timedelta | None) -> bool:
-        check_key(namespace, key)
-        return bool(self._write(statements.TOUCH, (self._expiry(ttl), namespace, key, self._now())))
-
-    def ping(self) -> None:
-        self._run(statements.PING, ())
-
-    def close(self) -> None:
-        self._pool.close()
-
-    def count(self, namespace: str) -> int:
+    def scan(
+        self, namespace: str, prefix: str = "", lost: Callable[[str], None] | None = None
+    ) -> Iterator[tuple[str, Entry]]:
         check_namespace(namespace)
-        return int(self._run(statements.COUNT, (namespace, self._now()))[0][0])
+        seen: set[str] = set()
+        try:
+            for key, content, version in self._scan(namespace, prefix):
+                if lost is not None:
+                    seen.add(key)
+                yield key, Entry(content, version)
+        except StorageError:
+            if lost is None:
+                raise
+            for key, content, version in care.salvage(self._path, self._timeout, namespace, self._now(), lost):
+                if key.startswith(prefix) and key not in seen:
+                    yield key, Entry(content, version)
 
-    def scan(self, namespace: str, prefix: str = "") -> Iterator[tuple[str, Entry]]:
-        check_namespace(namespace)
+    def _scan(self, namespace: str, prefix: str) -> Iterator[Row]:
         after, statement = prefix, statements.SCAN_FROM
         while True:
-            rows = self._run(statement, (namespace, after, self._now(), SCAN_PAGE))
-            for key, content, version in rows:
-                if not key.startswith(prefix):
+            rows = self._read(statement, (namespace, after, self._now(), SCAN_PAGE))
+            for row in rows:
+                if not row[0].startswith(prefix):
                     return
-                yield key, Entry(content, version)
+                yield row
             if len(rows) < SCAN_PAGE:
                 return
             after, statement = rows[-1][0], statements.SCAN_AFTER
+
+    def ping(self) -> None:
+        self._read(statements.PING, ())
+        if time.monotonic() >= self._ping_at:
+            care.look_through(self._path, self._timeout, LOOK_SECONDS)
+            # It has expired already, so nobody sees it, and the next purge clears it away.
+            self._write(statements.PUT, ("limits", PING_KEY, b"{}", 0.0))
+            self._ping_at = time.monotonic() + PING_EVERY
+
+    def verify(self) -> None:
+        self._read(statements.PING, ())
+        care.look_through(self._path, self._timeout, None)
+        self._ping_at = 0.0
+        self.ping()
+
+    def backup(self, path: Path) -> None:
+        self._read(statements.PING, ())
+        care.backup(self._path, path, self._timeout)
+
+    def status(self) -> Status:
+        breakers = (self._reads, self._writes)
+        return Status(
+            {"reads": self._reads.errors, "writes": self._writes.errors},
+            tuple(breaker.name for breaker in breakers if breaker.open),
+        )
+
+    def versions(self) -> dict[str, str]:
+        return {"SQLite": sqlite3.sqlite_version}
+
+    def close(self) -> None:
+        self._file.close()
 
     def purge_expired(self, limit: int = PURGE_STEP) -> int:
         """Delete up to `limit` expired entries of any namespace; how many there were."""
@@ -144,12 +182,6 @@ class SQLiteBackend(Backend, Countable, Scannable):
     def _expiry(self, ttl: timedelta | None) -> float | None:
         seconds = check_ttl(ttl)
         return None if seconds is None else self._now() + seconds
-
-    def _connect(self) -> sqlite3.Connection:
-        try:
-            return schema.connect(self._path, self._busy_timeout)
-        except sqlite3.Error as exc:
-            raise schema.translate(exc, self._path) from exc
 
     def _write(self, statement: str, parameters: tuple[object, ...]) -> list[Row]:
         """The rows that the statement's RETURNING clause gives: one if it took effect, none if not."""
@@ -166,33 +198,46 @@ class SQLiteBackend(Backend, Countable, Scannable):
             more = False
         self._purge_at = 0.0 if more else self._now() + PURGE_INTERVAL
 
-    def _run(self, statement: str, parameters: tuple[object, ...]) -> list[Row]:
-        return self._lend(lambda connection: connection.execute(statement, parameters).fetchall())
+    def _read(self, statement: str, parameters: tuple[object, ...]) -> list[Row]:
+        breaker = self._reads
+        probe = breaker.admit()
+        try:
+            idle = self._file.idle()
+            try:
+                cursor = idle.pop()
+            except IndexError:
+                cursor = self._file.connect()
+            try:
+                rows = cursor.execute(statement, parameters).fetchall()
+            except BaseException:
+                cursor.connection.close()
+                raise
+            idle.give(cursor)
+        except (sqlite3.Error, StorageError) as exc:
+            raise self._failure(breaker, probe, exc) from exc
+        breaker.answered(probe)
+        return rows
 
     def _run_in_turn(self, statement: str, parameters: tuple[object, ...]) -> list[Row]:
-        """Like _run, one thread at a time. Lent first, so that no fork finds the lock taken."""
-
-        def work(connection: sqlite3.Connection) -> list[Row]:
-            if not self._writing.acquire(timeout=self._busy_timeout):
-                raise Unavailable(f"{self._path}: other threads have been writing for {self._busy_timeout} s")
-            try:
-                return connection.execute(statement, parameters).fetchall()
-            finally:
-                self._writing.release()
-
-        return self._lend(work)
-
-    def _lend(self, work: Callable[[sqlite3.Connection], list[Row]]) -> list[Row]:
-        connection = self._pool.take()
+        """Like _read, one thread at a time; waiting for other threads and other processes is bounded together."""
+        probe = self._writes.admit()
+        deadline = time.monotonic() + self._timeout
         try:
-            rows = work(connection)
-        except BaseException as exc:
-            self._pool.discard(connection)
-            if isinstance(exc, sqlite3.Error):
-                raise schema.translate(exc, self._path) from exc
-            raise
-        self._pool.give(connection)
+            with self._file.turn(deadline) as cursor:
+                rows = cursor.execute(statement, parameters).fetchall()
+        except (sqlite3.Error, StorageError) as exc:
+            raise self._failure(self._writes, probe, exc) from exc
+        self._writes.answered(probe)
         return rows
+
+    def _failure(self, breaker: Breaker, probe: bool, exc: sqlite3.Error | StorageError) -> StorageError:
+        """What to raise for it, the breaker having been told."""
+        error = exc if isinstance(exc, StorageError) else schema.translate(exc, self._path)
+        if isinstance(error, Unavailable):
+            breaker.failed(error)
+        else:
+            breaker.answered(probe)
+        return error
 
 
 def _entry(key: str, content: bytes | int, version: int) -> Entry:

@@ -6,6 +6,7 @@ import sqlite3
 import time
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 from storage.errors import Corrupt, Unavailable
 
@@ -33,21 +34,29 @@ SCHEMA_VERSION: Final = len(MIGRATIONS)
 _IDENTITY: Final = """SELECT application_id, user_version, (SELECT count(*) FROM sqlite_schema)
     FROM pragma_application_id, pragma_user_version"""
 
+REMEDY: Final = "save what can be read with `store export`, and restore a copy or move it away"
+
 RETRY_SECONDS: Final = 0.005
 
 
-def connect(path: Path, busy_timeout: float) -> sqlite3.Connection:
-    """A connection in autocommit mode to a file with the present schema, created or migrated as needed.
+LOG_LIMIT: Final = 4 << 20
+"""Bytes that the write-ahead log is cut down to when it begins anew, however far a long reader has let it grow."""
+
+
+def connect(path: Path, busy_timeout: float, *, create: bool = True) -> sqlite3.Connection:
+    """A connection in autocommit mode to a file with the present schema; migrated, and if so wanted created, as needed.
 
     Raises sqlite3.Error (translate() it), Unavailable when write-ahead logging is impossible, Corrupt when the file
     belongs to another program or to a later version of this one.
     """
-    _create_private(path)
-    connection = sqlite3.connect(path, timeout=busy_timeout, isolation_level=None, check_same_thread=False)
+    if create:
+        _create_private(path)
+    connection = open_only(path, busy_timeout)
     try:
         _require_known(connection, path)
         _use_wal(connection, path, busy_timeout)
         connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute(f"PRAGMA journal_size_limit = {LOG_LIMIT}")
         _migrate(connection, path)
     except BaseException:
         connection.close()
@@ -55,12 +64,18 @@ def connect(path: Path, busy_timeout: float) -> sqlite3.Connection:
     return connection
 
 
+def open_only(path: Path, busy_timeout: float) -> sqlite3.Connection:
+    """A connection to a file that is there, whatever it holds. Raises sqlite3.Error."""
+    url = f"file:{quote(str(path))}?mode=rw"
+    return sqlite3.connect(url, uri=True, timeout=busy_timeout, isolation_level=None, check_same_thread=False)
+
+
 def translate(exc: sqlite3.Error, path: Path) -> Unavailable | Corrupt:
     """Our error for one of the driver's: Corrupt if the file's content is at fault, else Unavailable."""
     code = getattr(exc, "sqlite_errorcode", None)
     primary = None if code is None else code & 0xFF
     if primary in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
-        return Corrupt(f"{path} is damaged or not a SQLite file ({exc}); move it away or restore it")
+        return Corrupt(f"{path} is damaged or not a SQLite file ({exc}); {REMEDY}")
     if primary in (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_CONSTRAINT):
         return Corrupt(f"{path} has not the expected tables ({exc})")
     return Unavailable(f"{path}: {exc}")

@@ -7,14 +7,11 @@ from typing import Final
 _VERSION: Final = "(random() & 0x7fffffffffffffff) | 1"
 _LIVE: Final = "(expires_at IS NULL OR expires_at > ?)"
 
-GET: Final = f"SELECT content, version FROM entries WHERE namespace = ? AND key = ? AND {_LIVE}"
+# Whether it has expired is found out by the caller, which is faster: hardly any has.
+GET: Final = "SELECT content, version, expires_at FROM entries WHERE namespace = ? AND key = ?"
 
 GET_MANY: Final = f"""SELECT key, content, version FROM entries
     WHERE namespace = ? AND key IN (SELECT value FROM json_each(?)) AND {_LIVE}"""
-
-COUNTER: Final = f"SELECT content, expires_at FROM entries WHERE namespace = ? AND key = ? AND {_LIVE}"
-
-COUNT: Final = f"SELECT count(*) FROM entries WHERE namespace = ? AND {_LIVE}"
 
 PING: Final = "SELECT 1 FROM entries LIMIT 1"
 
@@ -35,8 +32,6 @@ REPLACE: Final = f"""UPDATE entries SET content = ?, version = {_VERSION}, expir
     WHERE namespace = ? AND key = ? AND version = ? AND {_LIVE} RETURNING 1"""
 
 REMOVE: Final = f"DELETE FROM entries WHERE namespace = ? AND key = ? AND {_LIVE} RETURNING 1"
-
-TOUCH: Final = f"UPDATE entries SET expires_at = ? WHERE namespace = ? AND key = ? AND {_LIVE} RETURNING 1"
 
 INCREMENT: Final = f"""{_INSERT} SET
         content = CASE WHEN entries.expires_at <= ?5 THEN excluded.content ELSE content + excluded.content END,

@@ -73,5 +73,5 @@ def test_metrics_count_requests_answers_and_the_store(client: FlaskClient, servi
     services.store.down = True
     for _ in range(3):
         client.get("/readyz")
-    assert metric(client, "abstracts_store_errors_total") == 3
+    assert metric(client, 'abstracts_store_errors_total{kind="reads"}') == 3
     assert metric(client, "abstracts_store_available") == 0

@@ -82,7 +82,7 @@ def test_check_measures_and_leaves_nothing(run: Run, opened: CommandServices) ->
     assert set(report["steps"]) == {"connect", "put", "get", "replace", "refuse a stale version", "count", "delete"}
     assert all(0 <= step["median_ms"] <= step["max_ms"] for step in report["steps"].values())
     assert "SQLite" in report["versions"]
-    assert list(opened.bare_backend.scan("limits")) == []  # type: ignore[attr-defined]
+    assert list(opened.backend.scan("limits")) == []
     assert "refuse a stale version" in run("store", "check").stdout
 
 

@@ -8,7 +8,6 @@ import requests
 
 from config import load_settings
 from service.bootstrap import Services
-from storage.base import Countable
 from tests.service.conftest import ABSTRACT
 from tests.service.front.test_server import Server
 from tests.service.waiting import until
@@ -60,8 +59,7 @@ def test_an_upload_that_is_cut_off_leaves_nothing(tmp_path: Path) -> None:
         until(lambda: 'route="/api/jobs",status="400"' in scrape(server))
     services = Services(load_settings(server.variables))
     try:
-        assert isinstance(services.backend, Countable)
-        assert services.backend.count("jobs") == 0
+        assert sum(1 for _ in services.backend.scan("jobs")) == 0
     finally:
         services.close()
 

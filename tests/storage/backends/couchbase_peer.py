@@ -7,10 +7,14 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from storage.backends.couchbase.backend import CouchbaseBackend
-from storage.backends.couchbase.cluster import Connection, Settings
+from storage.backends.couchbase.cluster import Connection
+from storage.backends.couchbase.nodes import Nodes
 from storage.backends.couchbase.url import CouchbaseUrl
+from storage.base import Options
+from storage.breaker import PAUSE
 from storage.errors import Unavailable
 from tests.couchbase_server.launch import PASSWORD, USER, Peer
 
@@ -32,17 +36,11 @@ def backend_on(
     connect_timeout: timedelta = CONNECT_TIMEOUT,
     ca: Path | None = None,
     now: Callable[[], float] = time.time,
+    pause: float = PAUSE,
 ) -> CouchbaseBackend:
     """Not yet connected; the caller closes it."""
-    return CouchbaseBackend.from_url(
-        url or f"{peer.url}/{scope}",
-        username=USER,
-        password=password,
-        timeout=timeout,
-        connect_timeout=connect_timeout,
-        ca=ca,
-        now=now,
-    )
+    options = Options(USER, password, timeout, connect_timeout, ca)
+    return CouchbaseBackend(CouchbaseUrl.parse(urlsplit(url or f"{peer.url}/{scope}")), options, now, pause)
 
 
 @contextmanager
@@ -59,8 +57,8 @@ def initialised(peer: Peer, scope: str = "abstracts", **options: Any) -> Iterato
 @contextmanager
 def connected(peer: Peer, scope: str = "abstracts") -> Iterator[Connection]:
     """The SDK's view of the same scope."""
-    url = CouchbaseUrl.parse(f"{peer.url}/{scope}")
-    connection = Connection.open(Settings(url, USER, PASSWORD, TIMEOUT, CONNECT_TIMEOUT, None))
+    url = CouchbaseUrl.parse(urlsplit(f"{peer.url}/{scope}"))
+    connection = Connection.open(url, Options(USER, PASSWORD, TIMEOUT, CONNECT_TIMEOUT, None), Nodes(PAUSE))
     try:
         yield connection
     finally:

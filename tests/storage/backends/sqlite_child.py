@@ -54,7 +54,7 @@ def work(path: Path, number: int) -> None:
 
 def hammer(path: Path, threads: int, rounds: int) -> None:
     """Increment, replace and add at the same time as everyone else."""
-    backend = SQLiteBackend(path, busy_timeout=PATIENCE)
+    backend = SQLiteBackend(path, timeout=PATIENCE)
     failures: list[BaseException] = []
 
     def run(thread: int) -> None:

@@ -1,22 +1,21 @@
 """Being let in by Couchbase: passwords, scopes, several nodes, TLS, forks, and connections that end."""
 
-import gc
-import os
 import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import requests
 from couchbase.exceptions import DocumentNotFoundException  # type: ignore[import-untyped]
+from couchbase.options import GetOptions  # type: ignore[import-untyped]
 
 from storage.backends.couchbase.backend import CouchbaseBackend
-from storage.errors import StorageError, Unavailable
-from tests.contracts.backend_wait import exit_status, wait_until
+from storage.errors import Unavailable
+from tests.contracts.backend_wait import wait_until
 from tests.couchbase_server.certificates import make_certificates
 from tests.couchbase_server.client import Client, vbucket_of
 from tests.couchbase_server.launch import BUCKET, PASSWORD, ROOT, USER, Peer
@@ -126,7 +125,7 @@ def test_a_connection_is_lent_out_when_every_node_is_ready(backend: CouchbaseBac
     with connected(peer) as connection:
         for key in (f"k{number}" for number in range(20)):
             with pytest.raises(DocumentNotFoundException):
-                connection.collections["results"].get(key, timeout=patience)
+                connection.collections["results"].get(key, GetOptions(timeout=patience))
 
 
 def test_a_node_that_is_down_holds_up_the_first_call_for_the_timeout_at_most(
@@ -175,36 +174,13 @@ def _threads() -> int:
     return len(list(Path("/proc/self/task").iterdir()))
 
 
-def test_a_fork_does_not_wait_for_connections_that_errors_remember(peer: Peer) -> None:
-    with initialised(peer) as backend:
-        errors = [
-            _error(lambda: backend.counter("limits", "value"), lambda: backend.put("limits", "value", VALUE)),
-            _error(lambda: backend_on(peer, password="wrong").ping()),
-            _error(lambda: backend_on(peer, "nowhere").ping()),
-        ]
-        child = os.fork()
-        if child == 0:
-            errors.clear()
-            gc.collect()
-            os._exit(0)
-        assert exit_status(child) == 0
-
-
-def _error(call: Callable[[], object], before: Callable[[], object] | None = None) -> StorageError:
-    if before is not None:
-        before()
-    with pytest.raises(StorageError) as raised:
-        call()
-    return raised.value
-
-
 EXITS = """
 import os, sys
 from datetime import timedelta
 from storage.connect import open_backend
 patience = {"timeout": timedelta(seconds=5), "connect_timeout": timedelta(seconds=10)}
 backend = open_backend(sys.argv[1], username="tester", password="secret", **patience)
-backend.ping()
+backend.close()
 child = os.fork()
 backend.ping()
 if child:

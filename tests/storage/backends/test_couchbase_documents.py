@@ -15,7 +15,6 @@ from storage.backends.couchbase.documents import (
     document_key,
     encode_counter,
     encode_entry,
-    reencode,
     server_expiry,
 )
 from storage.base import MAX_KEY_BYTES
@@ -70,12 +69,6 @@ def test_a_count_that_has_run_over_is_noticed() -> None:
 def test_other_documents_are_corrupt(document: bytes) -> None:
     with pytest.raises(Corrupt):
         decode(document)
-
-
-def test_the_same_content_with_another_expiry() -> None:
-    assert decode(reencode(Content(b'{"a":1}', 0, 5.0), None)) == Content(b'{"a":1}', 0, None)
-    moved = decode(reencode(Content(None, 7, None), COUNTER_EPOCH + 1.5))
-    assert moved == Content(None, 7, float(COUNTER_EPOCH + 2))
 
 
 @pytest.mark.parametrize("key", ["a", "k" * MAX_KEY_BYTES, "é", "a$index/1/0"])

@@ -14,7 +14,6 @@ from limits import RateLimitItemPerYear
 from limits.strategies import FixedWindowRateLimiter
 
 from storage.backends.couchbase.backend import CouchbaseBackend
-from storage.breaker import GuardedBackend
 from storage.errors import Unavailable
 from storage.ratelimit import BackendStorage
 from tests.contracts.backend_wait import wait_until
@@ -25,7 +24,7 @@ from tests.storage.backends.couchbase_peer import HASTY, answers, backend_on
 T = TypeVar("T")
 
 VALUE = b'{"a": 1}'
-RESET = timedelta(milliseconds=200)
+PAUSE = 0.2
 CONNECT = timedelta(seconds=2)
 SLOW = 20.0
 """Seconds that are far more than any bound of the settings, and far less than for ever."""
@@ -40,20 +39,10 @@ def peer(tmp_path: Path) -> Iterator[Peer]:
 
 @pytest.fixture
 def backend(peer: Peer) -> Iterator[CouchbaseBackend]:
-    made = backend_on(peer, timeout=HASTY, connect_timeout=CONNECT)
+    made = backend_on(peer, timeout=HASTY, connect_timeout=CONNECT, pause=PAUSE)
     made.init()
     yield made
     made.close()
-
-
-@pytest.fixture
-def transitions() -> list[bool]:
-    return []
-
-
-@pytest.fixture
-def guarded(backend: CouchbaseBackend, transitions: list[bool]) -> GuardedBackend:
-    return GuardedBackend(backend, fail_max=3, reset_timeout=RESET, on_transition=transitions.append)
 
 
 def settled(call: Callable[[], T]) -> T:
@@ -112,27 +101,26 @@ def test_every_call_fails_in_bounded_time_and_works_again_afterwards(
 
 @pytest.mark.parametrize("kind", OUTAGES)
 def test_the_breaker_opens_once_refuses_at_once_and_closes_by_a_probe(
-    guarded: GuardedBackend, peer: Peer, transitions: list[bool], kind: str, caplog: pytest.LogCaptureFixture
+    backend: CouchbaseBackend, peer: Peer, kind: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "storage.breaker")
-    settled(lambda: guarded.put("results", "before", VALUE))
+    settled(lambda: backend.put("results", "before", VALUE))
     end = outage(peer, kind)
     for _ in range(3):
-        assert guarded.available
-        failing(lambda: guarded.get("results", "before"))
-    assert not guarded.available
-    refused = sorted(failing(lambda: guarded.get("results", "before")) for _ in range(100))
+        assert not backend.status().out
+        failing(lambda: backend.get("results", "before"))
+    assert backend.status().out
+    refused = sorted(failing(lambda: backend.get("results", "before")) for _ in range(100))
     assert refused[50] < HASTY.total_seconds() / 5
     end()
-    wait_until(lambda: answers(lambda: guarded.get("results", "before")))
-    settled(lambda: guarded.put("results", "after", VALUE))
-    assert set(settled(lambda: guarded.get_many("results", ["before", "after"]))) == {"before", "after"}
-    assert transitions == [False, True]
+    wait_until(lambda: answers(lambda: backend.get("results", "before")))
+    settled(lambda: backend.put("results", "after", VALUE))
+    assert set(settled(lambda: backend.get_many("results", ["before", "after"]))) == {"before", "after"}
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
 
 
 @pytest.mark.parametrize("kind", ["killed", "stopped"])
-def test_an_outage_under_load(guarded: GuardedBackend, peer: Peer, kind: str) -> None:
+def test_an_outage_under_load(backend: CouchbaseBackend, peer: Peer, kind: str) -> None:
     """No call hangs, none gives a wrong answer, and what was acknowledged is found again."""
     stop, lock = threading.Event(), threading.Lock()
     written: list[str] = []
@@ -144,8 +132,8 @@ def test_an_outage_under_load(guarded: GuardedBackend, peer: Peer, kind: str) ->
         while not stop.is_set():
             number += 1
             key, begin = f"{thread}/{number}", time.monotonic()
-            if answers(lambda key=key: guarded.put("results", key, VALUE)):  # type: ignore[misc]
-                entry = guarded_get(guarded, key)
+            if answers(lambda key=key: backend.put("results", key, VALUE)):  # type: ignore[misc]
+                entry = value_of(backend, key)
                 assert entry in (VALUE, None)
                 with lock:
                     written.append(key)
@@ -162,22 +150,22 @@ def test_an_outage_under_load(guarded: GuardedBackend, peer: Peer, kind: str) ->
         try:
             wait_until(lambda: len(written) > 50)
             end = outage(peer, kind)
-            wait_until(lambda: not guarded.available)
+            wait_until(lambda: bool(backend.status().out))
             end()
-            wait_until(lambda: guarded.available)
+            wait_until(lambda: not backend.status().out)
             after = len(written)
             wait_until(lambda: len(written) > after + 50)
         finally:
             stop.set()
         assert sum(worker.result(30) for worker in workers) > 0
     assert max(slowest) < SLOW
-    assert set(settled(lambda: guarded.get_many("results", written))) == set(written)
+    assert set(settled(lambda: backend.get_many("results", written))) == set(written)
 
 
-def guarded_get(guarded: GuardedBackend, key: str) -> bytes | None:
+def value_of(backend: CouchbaseBackend, key: str) -> bytes | None:
     """The value; None also when the store does not answer."""
     try:
-        entry = guarded.get("results", key)
+        entry = backend.get("results", key)
     except Unavailable:
         return None
     assert entry is not None

@@ -1,5 +1,7 @@
 """URLs of Couchbase stores."""
 
+from urllib.parse import urlsplit
+
 import pytest
 
 from storage.backends.couchbase.url import CouchbaseUrl
@@ -19,7 +21,7 @@ from storage.connect import open_backend
     ],
 )
 def test_hosts_bucket_and_scope(url: str, parsed: CouchbaseUrl) -> None:
-    assert CouchbaseUrl.parse(url) == parsed
+    assert CouchbaseUrl.parse(urlsplit(url)) == parsed
 
 
 @pytest.mark.parametrize(

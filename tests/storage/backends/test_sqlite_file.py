@@ -30,10 +30,10 @@ def path(tmp_path: Path) -> Path:
 
 @contextmanager
 def opened(
-    path: Path, busy_timeout: timedelta = timedelta(seconds=2), clock: Callable[[], float] | None = None
+    path: Path, timeout: timedelta = timedelta(seconds=2), clock: Callable[[], float] | None = None
 ) -> Iterator[SQLiteBackend]:
     """A backend over the path, closed at the end."""
-    backend = SQLiteBackend(path, busy_timeout=busy_timeout, now=clock or Clock())
+    backend = SQLiteBackend(path, timeout=timeout, now=clock or Clock())
     try:
         yield backend
     finally:
@@ -216,7 +216,7 @@ def test_write_succeeds_once_the_lock_is_free(path: Path) -> None:
             other.execute("BEGIN IMMEDIATE")
             writer = threading.Thread(target=backend.put, args=("results", "k", b"{}"))
             writer.start()
-            wait_until(backend._writing.locked)
+            wait_until(backend._file._writing.locked)
             other.execute("ROLLBACK")
             writer.join(20)
         entry = backend.get("results", "k")
@@ -237,7 +237,7 @@ def test_expired_entries_are_deleted_in_steps(path: Path) -> None:
         backend.put("results", "second", VALUE)
         assert _rows(path) == 3
         assert backend.purge_expired() == 0
-        assert backend.count("results") == 3
+        assert len(list(backend.scan("results"))) == 3
 
 
 def test_a_purge_that_cannot_be_done_does_not_fail_the_write(
@@ -258,8 +258,8 @@ def test_threads_that_ended_leave_no_connection(path: Path) -> None:
             thread = threading.Thread(target=backend.put, args=("results", "k", VALUE))
             thread.start()
             thread.join()
-        assert len(backend._pool._idle) == 1
-    assert backend._pool._idle == []
+        assert len(backend._file.idle()) == 1
+    assert backend._file.idle() == []
 
 
 def _execute(path: Path, statement: str) -> None:
