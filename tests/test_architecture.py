@@ -24,7 +24,7 @@ LAYERS: Final = {
         {"checkpoints"},
         {"training"},
     ),
-    "storage": ({"errors"}, {"base", "forks"}, {"breaker"}, {"backends", "records"}, {"connect"}, {"ratelimit"}),
+    "storage": ({"errors"}, {"base"}, {"breaker"}, {"backends", "records"}, {"connect"}, {"ratelimit"}),
     "service": (
         {"errors", "listings"},
         {"telemetry"},

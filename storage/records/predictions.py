@@ -4,13 +4,14 @@ import logging
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Annotated, Any, Final
+
+import msgspec
 
 from storage.base import Backend, Entry
 from storage.errors import Corrupt, Incomplete
-from storage.records.documents import Document, decode, encode, to_moment, to_moment_or_none, to_text
+from storage.records.documents import Document
 from storage.records.generations import Generations
 
 logger = logging.getLogger(__name__)
@@ -19,8 +20,10 @@ NAMESPACE: Final = "results"
 _ID: Final = re.compile(r"[0-9a-f]{64}")
 
 
-@dataclass(frozen=True, slots=True)
-class Prediction:
+FLOAT32_MAX: Final = 3.4028234663852886e38
+
+
+class Prediction(msgspec.Struct, frozen=True, gc=False):
     """What a model said about one text.
 
     id: SHA-256 in hex, the cache key. digest: of the artifact. scores: one a label, raw, in the artifact's order.
@@ -34,6 +37,23 @@ class Prediction:
     created_at: datetime
     expires_at: datetime | None
     abstract: str | None
+
+
+class _Stored(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """The form in which a prediction is stored, as JSON; its id is in the entry's key."""
+
+    model: str
+    digest: str
+    scores: Annotated[
+        tuple[Annotated[float, msgspec.Meta(ge=-FLOAT32_MAX, le=FLOAT32_MAX)], ...], msgspec.Meta(min_length=1)
+    ]
+    created_at: Annotated[datetime, msgspec.Meta(tz=True)]
+    expires_at: Annotated[datetime, msgspec.Meta(tz=True)] | None
+    abstract: str | None = None
+
+
+_encode: Final = msgspec.json.Encoder().encode
+_decode: Final = msgspec.json.Decoder(_Stored).decode
 
 
 class Predictions:
@@ -83,16 +103,15 @@ class Predictions:
         return None
 
     def put(self, prediction: Prediction) -> None:
-        """Store until expires_at; nothing happens if that is past. ValueError unless every score is finite."""
-        if not prediction.scores or not all(math.isfinite(score) for score in prediction.scores):
+        """Store until expires_at; nothing happens if that is past. ValueError for a score that is no float32."""
+        if not prediction.scores or not all(abs(score) <= FLOAT32_MAX for score in prediction.scores):
             raise ValueError(f"scores must be finite and at least one: {prediction.scores}")
         if not _ID.fullmatch(prediction.id):
             raise ValueError(f"an id is 64 hexadecimal digits: {prediction.id!r}")
         ttl = None if prediction.expires_at is None else prediction.expires_at - self._now()
         if ttl is None or ttl > timedelta(0):
-            self._backend.put(
-                NAMESPACE, self._key(prediction.model, prediction.id), encode(to_document(prediction)), ttl
-            )
+            value = _encode(_to_stored(prediction))
+            self._backend.put(NAMESPACE, self._key(prediction.model, prediction.id), value, ttl)
 
     def delete(self, id: str, models: Iterable[str]) -> bool:
         """Remove what any of `models` said under this id; False if there was nothing."""
@@ -121,7 +140,7 @@ class Predictions:
             model, generation, id = _split(key)
             if generation == generations.get(model, 0):
                 try:
-                    yield from_document(id, decode(entry))
+                    yield _parse(id, entry)
                 except Corrupt as exc:
                     logger.warning("the stored prediction %s is left out: %s", key, exc)
 
@@ -177,45 +196,45 @@ def _is_dead(key: str, generations: Mapping[str, int]) -> bool:
 
 def _read(id: str, model: str, labels: int, entry: Entry) -> Prediction | None:
     try:
-        return _parse(id, model, labels, entry)
+        prediction = _parse(id, entry)
     except Corrupt as exc:
         logger.warning("the stored prediction %s of %s is a miss: %s", id, model, exc)
         return None
-
-
-def _parse(id: str, model: str, labels: int, entry: Entry) -> Prediction:
-    prediction = from_document(id, decode(entry))
-    if prediction.model != model:
-        raise Corrupt(f"it is a prediction of {prediction.model}")
-    if len(prediction.scores) != labels:
-        raise Corrupt(f"not the scores of {labels} labels")
+    found = len(prediction.scores)
+    if prediction.model != model or found != labels:
+        logger.warning("the stored prediction %s of %s is a miss: %d scores of %s", id, model, found, prediction.model)
+        return None
     return prediction
+
+
+def _parse(id: str, entry: Entry) -> Prediction:
+    try:
+        stored = _decode(entry.value)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as exc:
+        raise Corrupt(str(exc)) from exc
+    return _from_stored(id, stored)
 
 
 def to_document(prediction: Prediction) -> Document:
     """What is stored; the id is in the entry's key."""
-    document: Document = {
-        "model": prediction.model,
-        "digest": prediction.digest,
-        "scores": prediction.scores,
-        "created_at": to_text(prediction.created_at),
-        "expires_at": to_text(prediction.expires_at),
-    }
-    if prediction.abstract is not None:
-        document["abstract"] = prediction.abstract
+    document: dict[str, Any] = msgspec.to_builtins(_to_stored(prediction))
     return document
 
 
 def from_document(id: str, document: Document) -> Prediction:
-    """What to_document stored; Corrupt if it is something else, or a score is not finite."""
-    model, digest, abstract = document.get("model"), document.get("digest"), document.get("abstract")
-    if not isinstance(model, str) or not isinstance(digest, str) or not isinstance(abstract, str | None):
-        raise Corrupt("a field is missing or of the wrong kind")
-    scores = document.get("scores")
-    if not isinstance(scores, list) or not scores:
-        raise Corrupt("there are no scores")
-    if not all(type(score) in (float, int) and math.isfinite(score) for score in scores):
+    """What to_document gave; Corrupt if it is something else, or a score is not finite."""
+    try:
+        stored = msgspec.convert(document, _Stored)
+    except msgspec.ValidationError as exc:
+        raise Corrupt(str(exc)) from exc
+    if not all(map(math.isfinite, stored.scores)):
         raise Corrupt("a score is not a finite number")
-    created_at = to_moment(document.get("created_at"))
-    expires_at = to_moment_or_none(document.get("expires_at"))
-    return Prediction(id, model, digest, tuple(map(float, scores)), created_at, expires_at, abstract)
+    return _from_stored(id, stored)
+
+
+def _to_stored(of: Prediction) -> _Stored:
+    return _Stored(of.model, of.digest, of.scores, of.created_at, of.expires_at, of.abstract)
+
+
+def _from_stored(id: str, of: _Stored) -> Prediction:
+    return Prediction(id, of.model, of.digest, of.scores, of.created_at, of.expires_at, of.abstract)

@@ -4,10 +4,10 @@ import json
 import logging
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from storage.errors import Corrupt
 from storage.records.documents import decode
@@ -59,6 +59,17 @@ class PredictionsContract(StoreFixture):
         results.put(full)
         assert results.get(full.id, full.model, 3) == full
 
+    def test_what_earlier_versions_stored_is_read(
+        self, store: Store, results: Predictions, prediction: Prediction
+    ) -> None:
+        stored = {"model": prediction.model, "digest": "sha256:aa", "scores": [1, 0.5, 1e-30], "more": None}
+        moments = {"created_at": "2026-01-02T03:04:05.678901+00:00", "expires_at": None}
+        value = json.dumps(stored | moments).encode()
+        store.backend.put("results", f"{prediction.model}/0/{prediction.id}", value)
+        found = results.get(prediction.id, prediction.model, 3)
+        created_at = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
+        assert found == replace(prediction, scores=(1.0, 0.5, 1e-30), created_at=created_at)
+
     def test_get_many(self, results: Predictions, prediction: Prediction) -> None:
         stored = [replace(prediction, id=identifier(f"{n}"), scores=(n / 8,) * 3) for n in range(8)]
         for each in stored:
@@ -95,7 +106,7 @@ class PredictionsContract(StoreFixture):
         with pytest.raises(ValueError, match="64"):
             results.put(replace(prediction, id=id))
 
-    @pytest.mark.parametrize("scores", [(), (math.nan, 0.1, 0.2), (0.1, math.inf, 0.2)])
+    @pytest.mark.parametrize("scores", [(), (math.nan, 0.1, 0.2), (0.1, math.inf, 0.2), (1e39, 0.1, 0.2)])
     def test_bad_scores_are_not_stored(
         self, results: Predictions, prediction: Prediction, scores: tuple[float, ...]
     ) -> None:
@@ -137,7 +148,7 @@ class PredictionsContract(StoreFixture):
         results.put(prediction)
         assert results.get(prediction.id, prediction.model, 3) == prediction
 
-    @pytest.mark.parametrize("constant", [b"NaN", b"Infinity", b"1e999"])
+    @pytest.mark.parametrize("constant", [b"NaN", b"Infinity", b"1e999", b"1e39", b"-1e39"])
     def test_scores_that_are_not_finite_are_a_miss(
         self, store: Store, results: Predictions, prediction: Prediction, constant: bytes
     ) -> None:
