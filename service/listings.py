@@ -38,11 +38,7 @@ def remedy(name: str, state: str, need: int = 0) -> str:
 def _install(name: str, _need: int) -> str:
     if name not in INSTALLABLE:
         return "install it, or name another in ABSTRACTS_DEFAULT_MODEL"
-    base, head = INSTALLABLE[name]
-    return (
-        f"{_COMMAND} pull {base} && {_COMMAND} train --frozen --head {head} --from {base} --data FILE --out OUT "
-        f"&& {_COMMAND} build OUT --name {name} && {_COMMAND} reload"
-    )
+    return f"{_COMMAND} install {name} --data FILE"
 
 
 _REMEDIES: Final[Mapping[str, Callable[[str, int], str]]] = {

@@ -8,7 +8,7 @@ from service.listings import remedy
 @pytest.mark.parametrize(
     ("name", "state", "need", "expected"),
     [
-        ("scibert-single", "not installed", 0, "model train --frozen --head single --from scibert"),
+        ("scibert-single", "not installed", 0, "model install scibert-single --data FILE"),
         ("mine", "not installed", 0, "name another in ABSTRACTS_DEFAULT_MODEL"),
         ("mine", "untrained", 0, "model train --from DIR --data FILE --out mine"),
         ("mine", "damaged", 0, "build or install it again"),

@@ -11,25 +11,22 @@ from service.listings import describe, remedy
 
 COMMANDS: Final = (
     LazyCommand(
-        "build", "service.cli.model.install:build", "Build a trained checkpoint into an artifact that can be served."
+        "build", "service.cli.model.manage:build", "Build a trained checkpoint into an artifact that can be served."
     ),
-    LazyCommand(
-        "default", "service.cli.model.install:default", "Make NAME the model that answers where none is named."
-    ),
+    LazyCommand("default", "service.cli.model.manage:default", "Make NAME the model that answers where none is named."),
     LazyCommand("evaluate", "service.cli.model.evaluate:evaluate", "Measure a model on labelled abstracts."),
     LazyCommand(
         "export",
-        "service.cli.model.install:export",
+        "service.cli.model.manage:export",
         "Write a trained checkpoint as a SavedModel for TensorFlow Serving.",
     ),
     LazyCommand("import", "service.cli.model.pull:import_checkpoint", "Take in a checkpoint from a folder."),
+    LazyCommand("install", "service.cli.model.install:install", "Make NAME ready in one go."),
     LazyCommand("pull", "service.cli.model.pull:pull", "Get a checkpoint from the model hub."),
-    LazyCommand("reload", "service.cli.model.install:reload", "Have the running server read its models again."),
+    LazyCommand("reload", "service.cli.model.manage:reload", "Have the running server read its models again."),
+    LazyCommand("remove", "service.cli.model.manage:remove", "Remove the model, or else the checkpoint, of that name."),
     LazyCommand(
-        "remove", "service.cli.model.install:remove", "Remove the model, or else the checkpoint, of that name."
-    ),
-    LazyCommand(
-        "restamp", "service.cli.model.install:restamp", "Take over artifacts made for another normal form of texts."
+        "restamp", "service.cli.model.manage:restamp", "Take over artifacts made for another normal form of texts."
     ),
     LazyCommand("train", "service.cli.model.train:train", "Fine-tune a BERT checkpoint on labelled abstracts."),
     LazyCommand("verify", "service.cli.model.verify:verify", "Check that MODEL is whole and gives finite scores."),

@@ -1,106 +1,120 @@
-"""`model build`, `export`, `remove`, `default`, `restamp`, `reload`: what is installed, what answers, where it runs."""
+"""`model install`: from a base checkpoint to a model that answers, in one command that can be interrupted."""
 
-import os
-import shutil
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final
 
 import click
 
-from config import env_file, set_in_env_file
-from model.artifact import MANIFEST
-from model.artifact import restamp as restamp_artifact
+from model.artifact import Artifact
+from model.errors import CheckpointError
+from model.registry import INSTALLABLE
 from service.bootstrap import Services
 from service.cli.common import Command, services
-from service.cli.model.source import FOLDER, OUT, Source, checkpoints, model_dir, needs_tensorflow
+from service.cli.model.pull import get
+from service.cli.model.scoring import print_report
+from service.cli.model.source import FILE, FOLDER, checkpoints, model_dir, needs_tensorflow
+from service.cli.model.stages import Stages
+from service.cli.model.train import as_typed, train_head
+from service.cli.model.verify import examine, samples
+from service.errors import NotRunning
 from service.front.running import reload_server
 
-VARIABLE: Final = "ABSTRACTS_DEFAULT_MODEL"
+HEAD: Final = {
+    "pooling": "mean",
+    "max_tokens": 256,
+    "class_weights": 0.0,
+    "epochs": 60,
+    "learning_rate": None,
+    "seed": 20261122,
+    "licence": "",
+}
+"""What `model train --frozen` has where nothing is said."""
 
 
 @click.command(cls=Command)
-@click.argument("folder", type=Source())
-@click.option("--out", type=OUT, metavar="DIR", help="Artifact folder; its name becomes the model's.")
-@click.option("--name", metavar="NAME", help="Install it under this name in ABSTRACTS_MODEL_DIR instead.")
-@click.option("--precision", type=click.Choice(["int8", "float32"]), default="int8", show_default=True)
-def build(folder: Path, out: Path | None, name: str | None, precision: Literal["int8", "float32"]) -> None:
-    """Build a trained checkpoint into an artifact that can be served, once it lies in ABSTRACTS_MODEL_DIR."""
-    if (out is None) == (name is None):
-        raise click.UsageError("give --out or --name")
+@click.argument("name", type=click.Choice(list(INSTALLABLE)), metavar="NAME")
+@click.option("--data", type=FILE, multiple=True, required=True, metavar="FILE...", help="Labelled abstracts.")
+@click.argument("more_data", nargs=-1, type=FILE, metavar="")
+@click.option(
+    "--from", "source", type=FOLDER, metavar="DIR", help="Take the base checkpoint from here, not from the hub."
+)
+@click.option("--examples", type=click.IntRange(min=1), default=20_000, show_default=True, help="Rows to draw.")
+@click.option("--text-column", default="abstract", show_default=True, metavar="NAME", help="Where FILE has the text.")
+@click.option(
+    "--label-column", multiple=True, metavar="NAME", help="Where FILE has the labels; several: 0 or 1 in each."
+)
+@click.option("--mix", type=FILE, help="JSON of label: share, to draw and calibrate toward; without, as in the data.")
+@click.pass_context
+def install(
+    ctx: click.Context, /, name: str, data: tuple[Path, ...], more_data: tuple[Path, ...], **options: Any
+) -> None:
+    """Make NAME ready in one go.
+
+    NAME: scibert-multi, scibert-single, bert-multi or bert-single.
+
+    Pulls the base checkpoint, or takes it from a folder; trains a head on it (FILE: as for `model train`); builds the
+    model, verifies it against the float32 build, and has the running server read its models again. What an interrupted
+    run has done already is not done again.
+    """
+    base, head = INSTALLABLE[name]
+    files = (*data, *more_data)
+    with services() as opened:
+        _step(1, f"the checkpoint {base}")
+        checkpoint = _checkpoint(opened, base, options.pop("source"))
+        trained = opened.settings.data_dir / "training" / name
+        _step(2, f"a head on it, in {trained}")
+        _train(checkpoint, files, {**HEAD, **options, "head": head, "out": trained}, as_typed(ctx))
+        _step(3, f"the model, in {model_dir(opened) / name}")
+        artifact = _build(trained, model_dir(opened) / name)
+        _step(4, "its scores, against the float32 build's")
+        found = examine(opened, artifact, samples(), trained)
+        click.echo(f"The largest difference is {found['largest_difference']:.4f}.", err=True)
+        _step(5, "the server")
+        _reload(opened)
+
+
+def _step(number: int, what: str) -> None:
+    click.echo(f"[{number}/5] {what}", err=True)
+
+
+def _checkpoint(opened: Services, base: str, source: Path | None) -> Path:
+    if (there := checkpoints(opened) / base).is_dir():
+        click.echo("It is there.", err=True)
+        return there
+    folder, checked = get(opened, base, None, source)
+    click.echo(f"{checked.tensors} tensors, each accounted for; {checked.digest}", err=True)
+    return folder
+
+
+def _train(checkpoint: Path, files: tuple[Path, ...], options: dict[str, Any], command: str) -> None:
+    """Train the head, unless this command has trained it on these files already."""
+    from model.checkpoints.record import read_record
+    from model.training.rows import digests
+
+    try:
+        training = read_record(options["out"]).training
+    except CheckpointError:
+        training = {}
+    if (training.get("command"), training.get("data")) == (command, digests(files)):
+        click.echo("It is trained.", err=True)
+        return
+    with needs_tensorflow(), Stages() as stages:
+        report = train_head(checkpoint, files, options, command, stages)
+    print_report(report)
+
+
+def _build(trained: Path, out: Path) -> Artifact:
     with needs_tensorflow():
         from model.training.build import build_artifact
-    with services() as opened:
-        target = out or model_dir(opened) / str(name)
-    artifact = build_artifact(folder, target, precision)
-    size = sum(file.stat().st_size for file in target.iterdir())
-    click.echo(f"{artifact.name}: {artifact.digest}, {size / 1e6:.1f} MB in {target}", err=True)
+    artifact = build_artifact(trained, out, "int8")
+    click.echo(f"{artifact.digest}, {artifact.size / 1e6:.1f} MB", err=True)
+    return artifact
 
 
-@click.command(cls=Command)
-@click.argument("name")
-def remove(name: str) -> None:
-    """Remove the model, or else the checkpoint, of that name. What is shipped stays."""
-    with services() as opened:
-        model, checkpoint = model_dir(opened) / name, checkpoints(opened) / name
-        if Path(name).name == name and model.is_dir():
-            _refuse_shared(opened, model)
-            shutil.rmtree(model)
-        elif Path(name).name == name and checkpoint.is_dir():
-            shutil.rmtree(checkpoint)
-        else:
-            raise click.ClickException(f"neither a model nor a checkpoint {name} is installed here")
-    click.echo(f"Removed {name}.", err=True)
-
-
-def _refuse_shared(opened: Services, model: Path) -> None:
-    artifacts = [listing.artifact for listing in opened.registry.list() if listing.artifact is not None]
-    users = [artifact.name for artifact in artifacts if artifact.encoder is not None and artifact.encoder.path == model]
-    if users:
-        raise click.ClickException(f"{', '.join(users)} shares the encoder of {model.name}: remove that first")
-
-
-@click.command(cls=Command)
-@click.argument("name")
-def default(name: str) -> None:
-    """Make NAME the model that answers where none is named: ABSTRACTS_DEFAULT_MODEL in .env."""
-    with services() as opened:
-        opened.registry.get(name).require()
-    if os.environ.get(VARIABLE, name) != name:
-        raise click.ClickException(f"{VARIABLE} is set in the environment, which goes before .env: change it there")
-    set_in_env_file(env_file(), VARIABLE, name)
-    click.echo(f"{name} is the default. To have the running server know: abstracts model reload", err=True)
-
-
-@click.command(cls=Command)
-@click.argument("folders", nargs=-1, required=True, type=FOLDER)
-def restamp(folders: tuple[Path, ...]) -> None:
-    """Take over artifacts that were made for another normal form of texts; their weights stay as they are.
-
-    An encoder goes before the heads that share it. Afterwards, measure what the scores are by now: model evaluate.
-    """
-    for folder in folders:
-        artifact = restamp_artifact(folder)
-        click.echo(f"{artifact.name} is {artifact.digest}", err=True)
-
-
-@click.command(cls=Command)
-def reload() -> None:
-    """Have the running server read its models again; no request is dropped. The same as SIGHUP."""
-    with services() as opened:
+def _reload(opened: Services) -> None:
+    try:
         process = reload_server(opened.settings)
-    click.echo(f"Told the server (process {process}) to read its models again; it takes a few seconds.", err=True)
-
-
-@click.command(cls=Command)
-@click.argument("checkpoint", type=Source())
-@click.option("--saved-model", "out", type=OUT, required=True, metavar="DIR", help="Where the model's versions go.")
-@click.option("--name", metavar="NAME", help="The model's name; without, that of the checkpoint's folder.")
-def export(checkpoint: Path, out: Path, name: str | None) -> None:
-    """Write a trained checkpoint as a SavedModel for TensorFlow Serving: DIR/NAME/VERSION, float32."""
-    if (checkpoint / MANIFEST).is_file():
-        raise click.ClickException(f"{checkpoint} is built already: give the trained checkpoint that it was built from")
-    with needs_tensorflow():
-        from model.training.export import export_saved_model
-    version = export_saved_model(checkpoint, out, name or checkpoint.name)
-    serve = f"tensorflow_model_server --model_name={version.parent.name} --model_base_path={version.parent.absolute()}"
-    click.echo(f"{version}: {serve}", err=True)
+    except NotRunning:
+        click.echo("None runs here; the next one will have the model.", err=True)
+    else:
+        click.echo(f"Told the server (process {process}) to read its models again; it takes a few seconds.", err=True)

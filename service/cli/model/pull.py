@@ -11,6 +11,7 @@ from model.artifact import Activation
 from model.checkpoints.hub import KNOWN, TOKENIZERS, WEIGHTS
 from model.checkpoints.hub import pull as fetch
 from model.errors import PullError
+from service.bootstrap import Services
 from service.cli.common import Command, progress_bar, services
 from service.cli.model.source import FILE, FOLDER, checkpoints, needs_tensorflow
 
@@ -38,18 +39,22 @@ def pull(name: str, revision: str | None, source: Path | None) -> None:
 
     Only what is needed is fetched; files that an interrupted pull has left are kept. Every tensor is accounted for.
     """
+    with services() as opened:
+        _report(*get(opened, name, revision, source))
+
+
+def get(opened: Services, name: str, revision: str | None, source: Path | None) -> tuple[Path, "Checked"]:
+    """The folder of the checkpoint, from the hub or from `source`, and what its check found."""
     with needs_tensorflow():
         from model.training.adopt import check
     repository, pinned = KNOWN.get(name, (name, "main"))
-    local = name.rpartition("/")[2]
-    with services() as opened:
-        target = _free(checkpoints(opened) / local)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if source is not None:
-            _copy(source, target)
-        else:
-            _fetch(repository, revision or pinned, target)
-        _report(local, target, _checked(check, target))
+    target = _free(checkpoints(opened) / name.rpartition("/")[2])
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source is not None:
+        _copy(source, target)
+    else:
+        _fetch(repository, revision or pinned, target)
+    return target, _checked(check, target)
 
 
 @click.command("import", cls=Command)
@@ -83,7 +88,7 @@ def import_checkpoint(
         except Exception:
             shutil.rmtree(target)
             raise
-        _report(name, target, checked)
+        _report(target, checked)
 
 
 def _fetch(repository: str, revision: str, target: Path) -> None:
@@ -138,7 +143,8 @@ def _own_labels(folder: Path) -> Sequence[str]:
     return labels_of(Checkpoint(folder).config)
 
 
-def _report(name: str, target: Path, checked: "Checked") -> None:
+def _report(target: Path, checked: "Checked") -> None:
+    name = target.name
     click.echo(f"{name}: {checked.tensors} tensors, each accounted for; {checked.digest}; in {target}", err=True)
     train = f"abstracts model train --frozen --from {name} --data FILE --out DIR"
     build = f"abstracts model build {name} --name NAME"

@@ -49,22 +49,26 @@ def verify(model: str | None, against: Path | None, sample: Path | None, limit: 
     Against a trained checkpoint, every tensor is accounted for once more, too.
     """
     with services() as opened:
-        artifact = _open(opened, model)
-        texts = _texts(sample, limit)
-        result = {"model": artifact.name, "model_digest": artifact.digest, "texts": len(texts)}
-        if "tensors" in artifact.manifest.architecture:
-            result["tensors"] = artifact.manifest.architecture["tensors"]
-        scores = score(opened, artifact, texts, artifact.name)
-        if against is not None:
-            with _reference(against, artifact.name) as other:
-                if other.manifest.labels != artifact.manifest.labels:
-                    raise click.ClickException(f"{against} has other labels than {artifact.path}")
-                others = score(opened, other, texts, f"{other.name} ({other.manifest.precision})")
-            result |= _compare(scores, others, artifact.manifest.threshold)
+        result = examine(opened, _open(opened, model), _texts(sample, limit), against)
     if as_json:
         print_json(result)
         return
     print_table(("CHECK", "RESULT"), [("files", "as the manifest says"), ("scores", "finite"), *result.items()])
+
+
+def examine(opened: Services, artifact: Artifact, texts: list[str], against: Path | None) -> dict[str, Any]:
+    """What `verify` says of an artifact."""
+    result: dict[str, Any] = {"model": artifact.name, "model_digest": artifact.digest, "texts": len(texts)}
+    if "tensors" in artifact.manifest.architecture:
+        result["tensors"] = artifact.manifest.architecture["tensors"]
+    scores = score(opened, artifact, texts, artifact.name)
+    if against is not None:
+        with _reference(against, artifact.name) as other:
+            if other.manifest.labels != artifact.manifest.labels:
+                raise click.ClickException(f"{against} has other labels than {artifact.path}")
+            others = score(opened, other, texts, f"{other.name} ({other.manifest.precision})")
+        result |= _compare(scores, others, artifact.manifest.threshold)
+    return result
 
 
 def _open(opened: Services, model: str | None) -> Artifact:
@@ -85,12 +89,17 @@ def _reference(folder: Path, name: str) -> Iterator[Artifact]:
         yield build_artifact(folder, Path(temporary) / name, "float32")
 
 
+def samples() -> list[str]:
+    """The built-in texts, normalised."""
+    return [normalise(text) for text in SAMPLES]
+
+
 def _texts(sample: Path | None, limit: int | None) -> list[str]:
     from model.errors import DataError
     from model.training.rows import read_rows
 
     if sample is None:
-        return [normalise(text) for text in SAMPLES]
+        return samples()
     texts = [row.text for row in islice(read_rows(sample), limit)]
     if not texts:
         raise DataError(f"{sample}: there are no rows in it")

@@ -94,7 +94,7 @@ def test_a_model_that_is_not_installed_says_what_installs_it(client: FlaskClient
     response = client.post("/api/models/scibert-multi/predict", json={"abstract": ABSTRACT})
     assert response.status_code == 503
     assert response.get_json()["type"] == "/problems/model-not-ready"
-    assert "model train" in response.get_json()["remedy"]
+    assert "model install scibert-multi" in response.get_json()["remedy"]
 
 
 def test_a_full_queue_says_when_to_come_back(client: FlaskClient, services: TestServices) -> None:

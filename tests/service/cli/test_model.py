@@ -33,7 +33,7 @@ def test_list_names_what_is_ready_and_what_makes_the_others_so(run: Run) -> None
     found = {listing["name"]: listing for listing in parsed(run("model", "list", "--json"))}
     assert found["arxiv-mini"]["state"] == "ready"
     assert found["arxiv-mini"]["default"] is True
-    assert "model train" in found["scibert-multi"]["remedy"]
+    assert "model install scibert-multi" in found["scibert-multi"]["remedy"]
     assert "arxiv-mini (default)" in run("model", "list").stdout
 
 

@@ -92,6 +92,38 @@ def test_import_train_build_verify_evaluate_serve(
     real.close()
 
 
+def test_one_command_makes_a_model_ready_and_goes_on_where_it_was_interrupted(
+    run: Run, real: Services, minilm: Path, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MiniLM's folder stands for SciBERT's."""
+    command = ("model", "install", "scibert-multi", "--data", data, "--from", minilm, "--examples", 300)
+    with monkeypatch.context() as patched:
+        patched.setattr("model.training.frozen.fit_head", _interrupt)
+        assert run(*command, over=real).exit_code == 1
+    assert not (tmp_path / "models" / "scibert-multi").exists()
+    done = run(*command, over=real)
+    assert done.exit_code == 0, done.output
+    assert "It is there." in done.stderr
+    assert "features:" not in done.stderr  # all were kept
+    assert "head: " in done.stderr
+    assert "MICRO-F1" in done.stdout
+    assert all(f"[{step}/5]" in done.stderr for step in range(1, 6))
+    again = run(*command, over=real)
+    assert again.exit_code == 0, again.output
+    assert "It is trained." in again.stderr
+
+    opened = Services(real.settings)
+    client = with_key(create_app(services=opened), opened.keys.create("me", ["predict", "read"])[1])
+    answer = client.post("/api/models/scibert-multi/predict", json={"abstract": BLACK_HOLES})
+    assert answer.status_code == 200, answer.json
+    opened.close()
+    real.close()
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
 def test_a_checkpoint_with_a_fault_does_not_stay(run: Run, real: Services, minilm: Path, tmp_path: Path) -> None:
     broken = tmp_path / "broken"
     broken.mkdir()

@@ -99,7 +99,7 @@ def test_an_empty_jsonl_file_has_no_answers(run: Run, tmp_path: Path) -> None:
     assert (result.exit_code, result.stdout) == (0, "")
 
 
-@pytest.mark.parametrize(("model", "word"), [("nosuch", "arxiv-mini"), ("scibert-multi", "train")])
+@pytest.mark.parametrize(("model", "word"), [("nosuch", "arxiv-mini"), ("scibert-multi", "model install")])
 def test_a_model_that_cannot_answer_is_one_line_with_the_remedy(run: Run, model: str, word: str) -> None:
     assert word in failed(run("predict", "-", "--model", model, input=ABSTRACT))
 

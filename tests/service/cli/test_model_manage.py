@@ -48,7 +48,7 @@ def test_default_writes_env_for_models_that_are_ready(
 ) -> None:
     monkeypatch.setenv("ABSTRACTS_ENV_FILE", str(tmp_path / ".env"))
     (tmp_path / ".env").write_text("ABSTRACTS_PORT=8001\nABSTRACTS_DEFAULT_MODEL=old\n")
-    assert "model pull scibert" in failed(run("model", "default", "scibert-multi"))
+    assert "model install scibert-multi" in failed(run("model", "default", "scibert-multi"))
     assert run("model", "default", "arxiv-mini").exit_code == 0
     assert (tmp_path / ".env").read_text() == "ABSTRACTS_PORT=8001\nABSTRACTS_DEFAULT_MODEL=arxiv-mini\n"
     monkeypatch.setenv("ABSTRACTS_DEFAULT_MODEL", "other")
