@@ -27,6 +27,7 @@ from bench.cluster import couchbase_cluster
 from bench.load import CPU, WSGI, call, free_port, load, request, seconds_per_call, variables, wait
 from config import load_settings
 from service.app import Application, create_app
+from service.bootstrap import Services
 from service.cli.common import print_table
 from service.telemetry.logs import AccessLog
 
@@ -86,9 +87,9 @@ def bare_app() -> Flask:
 
 def service_app() -> Application:
     """The service of the environment's settings, in this process; its access log goes nowhere."""
-    service = create_app()
-    service.services.access_log = AccessLog(os.open(os.devnull, os.O_WRONLY))
-    return service
+    services = Services(load_settings())
+    services.access_log = AccessLog(os.open(os.devnull, os.O_WRONLY))
+    return create_app(services=services)
 
 
 def new_key(service: Application) -> str:

@@ -29,8 +29,8 @@ def make_limiter(store_url: str, backend: Backend, notations: Mapping[str, str])
         storage_uri=store_url,
         storage_options=options,
     )
-    # Its hooks go to an app that answers nothing: they take longer than a stored answer (bench.limits). The gate asks
-    # the strategy instead.
+    # Its hooks go to an app that answers nothing: they take several times as long as to ask the strategy (bench.limits),
+    # which the gate does instead.
     limiter.init_app(Flask("limits"))
     return limiter
 
