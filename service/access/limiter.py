@@ -29,8 +29,8 @@ def make_limiter(store_url: str, backend: Backend, notations: Mapping[str, str])
         storage_uri=store_url,
         storage_options=options,
     )
-    # Its hooks go to an app that answers nothing: they take several times as long as to ask the strategy (bench.limits),
-    # which the gate does instead.
+    # Its hooks go to an app that answers nothing, since they cost several times what it costs to ask the strategy
+    # (bench.limits), which is what the gate does.
     limiter.init_app(Flask("limits"))
     return limiter
 
