@@ -6,6 +6,8 @@ from typing import Any, Literal
 Slug = Literal[
     "body-too-large",
     "engine-failed",
+    "file-not-supported",
+    "file-not-usable",
     "idempotency-key-reused",
     "internal-error",
     "invalid-request",

@@ -20,6 +20,7 @@ def describe(listing: Listing, default: str) -> dict[str, Any]:
             "labels": list(manifest.labels),
             "activation": manifest.activation,
             "threshold": manifest.threshold,
+            "reads": ["abstract"],
             "max_tokens": manifest.max_tokens,
             "architecture": manifest.architecture,
             "checkpoint": manifest.checkpoint,

@@ -92,6 +92,14 @@ KINDS: Final[Mapping[Slug, Kind]] = {
         "Send it as it is, without Content-Encoding.",
         accept_encoding="identity",
     ),
+    "file-not-supported": Kind(
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+        "Files of this form are not read",
+        "`detail` says what it is, and what to do.",
+    ),
+    "file-not-usable": Kind(
+        _UNPROCESSABLE, "There is nothing in the file that can be used", "`detail` says why, and what to do."
+    ),
     "pdf-too-large": Kind(_LARGE, "The PDF is too large", "A PDF may have 20 MiB."),
     "not-a-pdf": Kind(_UNPROCESSABLE, "The file is not a PDF", "It is empty or of another kind."),
     "pdf-damaged": Kind(_UNPROCESSABLE, "The PDF is damaged", "Its structure cannot be read."),

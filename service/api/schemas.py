@@ -20,9 +20,13 @@ class PredictionQuery(Schema):
 class JobQuery(PredictionQuery):
     """What a job of an uploaded file is to be; for one in JSON the body says it."""
 
-    error_messages = {"unknown": "There is no such parameter. Send model, threshold or top_k, or nothing."}  # noqa: RUF012
+    error_messages = {  # noqa: RUF012  (marshmallow's own class attribute)
+        "unknown": "There is no such parameter. Send model, threshold, top_k, text_column or id_column, or nothing."
+    }
 
     model = fields.String()
+    text_column = fields.String(metadata={"description": "The column or field with the abstract, if not a usual one."})
+    id_column = fields.String(metadata={"description": "The one with your own id, which comes back as `input_id`."})
 
 
 class Category(Schema):
@@ -115,6 +119,10 @@ class ModelResponse(Schema):
     labels = fields.List(fields.String())
     activation = fields.String(validate=validate.OneOf(["sigmoid", "softmax"]))
     threshold = fields.Float()
+    reads = fields.List(
+        fields.String(),
+        metadata={"description": "The fields of a request that it reads; it ignores a title otherwise."},
+    )
     max_tokens = fields.Integer()
     architecture = fields.Dict()
     checkpoint = fields.Dict()

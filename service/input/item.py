@@ -35,7 +35,8 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Under which names a record has its abstract and its id; None: the usual ones."""
+    """What is looked for: the names under which a record has abstract and id (None: the usual ones), papers or not."""
 
     text: str | None = None
     id: str | None = None
+    papers: bool = True

@@ -6,7 +6,7 @@ from typing import BinaryIO, Final, Protocol
 
 from service.input import packed
 from service.input.encoding import scrubbed
-from service.input.errors import InputError, Unusable
+from service.input.errors import InputError, Unsupported, Unusable
 from service.input.forms import bibtex, jsondocument, jsonlines, prose, tables, tagged, xml
 from service.input.item import MAX_PAPER, Columns, Item
 from service.input.opened import Opened
@@ -32,18 +32,24 @@ _MAX_DEPTH: Final = 2
 
 
 def read(
-    source: BinaryIO, name: str = "", *, text_column: str | None = None, id_column: str | None = None
+    source: BinaryIO,
+    name: str = "",
+    *,
+    text_column: str | None = None,
+    id_column: str | None = None,
+    papers: bool = True,
 ) -> Iterator[Item]:
     """The records of a file, in order, read as they are asked for; none for one without content.
 
     source: its bytes; `name` only helps. text_column, id_column: the names under which records have the abstract and
-    their id; without, the usual ones (`abstract`, `summary`, ...; `id`, `doi`, ...).
+    their id; without, the usual ones (`abstract`, `summary`, ...; `id`, `doi`, ...). papers: whether a PDF is an item;
+    otherwise it is refused.
 
     A record that cannot be used is an item with its `problem`. Raises InputError, when asked for the first item, for a
     file of a form that is not read, or of whose (first thousand) records none can be used; later on for one that turns
     out to be damaged. Memory is bounded, whatever the file's size.
     """
-    columns = Columns(text_column, id_column)
+    columns = Columns(text_column, id_column, papers)
     opened = Opened.over(source, name)
     try:
         yield from _usable(_items(opened, source, columns, 0))
@@ -83,6 +89,8 @@ def _items(opened: Opened, original: BinaryIO, columns: Columns, depth: int) -> 
         for name, member in packed.members(opened, original):
             yield from _member(name, member, columns, depth + 1)
     elif is_pdf(opened.head):
+        if not columns.papers:
+            raise Unsupported("PDF", "It is a PDF.", "Papers are read one by one: POST /api/predict/pdf.")
         yield Item("PDF", pdf=opened.source.read(MAX_PAPER + 1))
     else:
         yield from _texts(opened, columns)

@@ -3,17 +3,14 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import IO, Any
+from typing import Any, BinaryIO
 
-from marshmallow import EXCLUDE
-
-from service.errors import InvalidRequest, ServiceError
-from service.input.lines import read_items
+from service.errors import InvalidRequest
+from service.input.read import read
 from service.jobs.attendants import Attendant
-from service.predicting.abstracts import abstract_or_error
+from service.jobs.items import to_item
+from service.predicting.entries import file_entry, listed_entry
 from service.predicting.models import Models
-from service.predicting.requests import PredictRequest, load
-from service.problems import describe
 from storage.records.jobs import Item, Job, Jobs
 
 _IDEMPOTENCY_KEY_MAX = 255
@@ -64,22 +61,18 @@ class Intake:
 
 def listed(abstracts: Iterable[object]) -> Iterator[Item]:
     """The items of a JSON list."""
-    for abstract in abstracts:
-        checked = abstract_or_error(abstract)
-        yield {"problem": describe(checked).body()} if isinstance(checked, InvalidRequest) else checked.raw
+    for value in abstracts:
+        yield to_item(listed_entry(value))
 
 
-def uploaded(stream: IO[bytes]) -> Iterator[Item]:
-    """The items of JSON objects, one a line, each with `abstract`; its other fields do not matter.
+def uploaded(source: BinaryIO, name: str, columns: Mapping[str, str]) -> Iterator[Item]:
+    """The items of a file, whatever its form; what is wrong with a record becomes its outcome, which names its place.
 
-    The problem of a bad line has its number as `line`. Reads no more than a line at a time.
+    `columns`: text_column and id_column, each may be absent. Raises InputError for a file that is not read, and for a
+    paper.
     """
-    schema = PredictRequest(only=("abstract",), unknown=EXCLUDE)
-    for line in read_items(stream, "upload.jsonl"):
-        try:
-            yield load(schema, line.value())["abstract"].raw
-        except ServiceError as error:
-            yield {"problem": {**describe(error).body(), "line": line.line}}
+    for item in read(source, name, papers=False, **columns):
+        yield to_item(file_entry(item))
 
 
 def _hashed(items: Iterable[Item], digest: Any) -> Iterator[Item]:

@@ -10,10 +10,11 @@ from typing import Final
 from model.errors import ModelError, Overloaded
 from service.access.ratelimits import Payer, RateLimits
 from service.errors import LimitExceeded
-from service.predicting.abstracts import abstract_or_error
+from service.jobs.items import to_entry
+from service.predicting.entries import Entry
 from service.predicting.models import Models
 from service.predicting.predictor import Answer, Predictor
-from service.predicting.rendering import RenderOptions, render_item, tally
+from service.predicting.rendering import RenderOptions, tally
 from storage.errors import Corrupt
 from storage.records.apikeys import ApiKey, Keys
 from storage.records.jobs import CHUNK, Item, Job, Jobs
@@ -76,10 +77,10 @@ class Runner:
         saved, saved_at = position, time.monotonic()
         pause: float | None = None
         while pause is None and position < len(items):
-            outputs, pause = self._answer(job, items[position : position + GROUP], key, stopping)
-            position += len(outputs)
-            lines += [_line(job, output) for output in outputs]
-            job = _counted(job, outputs)
+            done, pause = self._answer(job, items[position : position + GROUP], key, stopping)
+            position += len(done)
+            lines += [line for line, _ in done]
+            job = _counted(job, [output for _, output in done])
             due = pause is not None or position == len(items) or time.monotonic() - saved_at >= SAVE_EVERY
             if due and position > saved:
                 job = self._jobs.progress(job, holder, number, lines)
@@ -88,31 +89,31 @@ class Runner:
 
     def _answer(
         self, job: Job, items: Sequence[Item], key: ApiKey, stopping: Stopping
-    ) -> tuple[list[Output], float | None]:
-        """The outputs of the first items, and None if that is all of them, else how long the next one has to wait."""
+    ) -> tuple[list[tuple[str, Output]], float | None]:
+        """The first items' lines and outputs, and None if that is all, else how long the next one has to wait."""
         if stopping():
             return [], 0.0
-        answers = iter(self._classify(job, [item for item in items if isinstance(item, str)], key))
-        outputs: list[Output] = []
-        for item in items:
-            output = next(answers) if isinstance(item, str) else item
+        entries = [to_entry(item) for item in items]
+        answers = iter(self._classify(job, [entry for entry in entries if entry is not None], key))
+        done: list[tuple[str, Output]] = []
+        for item, entry in zip(items, entries, strict=True):
+            output = item if entry is None else next(answers)
             if isinstance(output, Overloaded | LimitExceeded):
-                return outputs, output.retry_after
-            outputs.append(output)
-        return outputs, None
+                return done, output.retry_after
+            done.append((_line(job, entry, output), output))
+        return done, None
 
-    def _classify(self, job: Job, texts: Sequence[str], key: ApiKey) -> Iterable[Answer | Exception]:
+    def _classify(self, job: Job, entries: Sequence[Entry], key: ApiKey) -> Iterable[Answer | Exception]:
         try:
             model = self._models.get(job.model)
         except ModelError as error:
-            return [error] * len(texts)
-        abstracts = [abstract_or_error(text) for text in texts]
-        return self._predictor.predict(model, abstracts, payer=Payer(self._limits, key))
+            return [error] * len(entries)
+        return self._predictor.predict(model, [entry.abstract for entry in entries], payer=Payer(self._limits, key))
 
 
-def _line(job: Job, output: Output) -> str:
-    if isinstance(output, Answer | Exception):
-        return render_item(output, RenderOptions(job.threshold, job.top_k)).decode()
+def _line(job: Job, entry: Entry | None, output: Output) -> str:
+    if entry is not None and isinstance(output, Answer | Exception):
+        return entry.render(output, RenderOptions(job.threshold, job.top_k)).decode()
     return json.dumps(output, ensure_ascii=False)
 
 

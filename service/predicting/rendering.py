@@ -63,11 +63,19 @@ def render(answer: Answer, options: RenderOptions = DEFAULT_OPTIONS, more: Mappi
     return body if not more else body[:-1] + b"," + _encode(more)[1:]
 
 
-def render_item(item: Answer | Exception, options: RenderOptions) -> bytes:
-    """An answer of several as a single request would get it, or an object with its `problem`."""
+def render_item(
+    item: Answer | Exception,
+    options: RenderOptions,
+    more: Mapping[str, Any] | None = None,
+    place: Mapping[str, Any] | None = None,
+) -> bytes:
+    """An answer of several as a single request would get it, or an object with its `problem`, which names its `place`.
+
+    `more` are members that only this one has.
+    """
     if isinstance(item, Exception):
-        return _encode({"problem": describe(item).body()})
-    return render(item, options)
+        return _encode({"problem": {**describe(item).body(), **(place or {})}, **(more or {})})
+    return render(item, options, more)
 
 
 def tally(items: Sequence[object]) -> dict[str, int]:

@@ -12,6 +12,9 @@ from service.predicting.abstracts import MAX_CHARACTERS, MIN_CHARACTERS, Abstrac
 from service.predicting.rendering import RenderOptions
 
 SHARE = validate.Range(0, 1, error="Send a number from 0 to 1.")
+MAX_TITLE = 2000
+MAX_ID = 256
+"""Characters of a title, and of an id."""
 COUNT = validate.Range(1, error="Send a whole number of at least 1.")
 
 
@@ -72,13 +75,41 @@ class PredictRequest(RenderRequest):
 
     error_messages = {  # noqa: RUF012  (marshmallow's own class attribute)
         "type": 'Send a JSON object like {"abstract": "..."}.',
-        "unknown": "There is no such field. Send abstract, and if you like threshold and top_k.",
+        "unknown": "There is no such field. Send abstract, and if you like title, threshold and top_k.",
     }
 
     abstract = AbstractField(
         required=True,
         error_messages={"required": "It is missing. Send the abstract's text.", "null": "It is null. Send a string."},
         metadata={"type": "string", "minLength": MIN_CHARACTERS, "maxLength": MAX_CHARACTERS},
+    )
+
+    title = fields.String(
+        allow_none=True,
+        validate=validate.Length(max=MAX_TITLE, error=f"Send at most {MAX_TITLE} characters."),
+        error_messages={"invalid": "Not a string. Send the paper's title, or leave it out."},
+        metadata={"description": "The paper's title, for models that read it: see `reads` of GET /api/models/{model}."},
+    )
+
+
+class Id(fields.String):
+    """A string, or an integer that is made one."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        number = isinstance(value, int) and not isinstance(value, bool)
+        text = super()._deserialize(str(value) if number else value, attr, data, **kwargs)
+        if not 0 < len(text) <= MAX_ID or not text.isprintable():
+            raise ValidationError(f"Send 1 to {MAX_ID} printable characters.")
+        return text
+
+
+class EntryRequest(PredictRequest):
+    """One abstract of several."""
+
+    id = Id(
+        allow_none=True,
+        error_messages={"invalid": "Not a string. Send an id, or leave it out."},
+        metadata={"description": "Your own id of it, which comes back as `input_id`."},
     )
 
 
@@ -102,7 +133,14 @@ class ManyRequest(RenderRequest):
 def many_request(name: str, maximum: int) -> type[Schema]:
     """The schema, called `name`, of a request with 1 to `maximum` abstracts."""
     abstracts = fields.List(
-        fields.Raw(allow_none=True, metadata={"type": "string", "description": "By the rules of a single request."}),
+        fields.Raw(
+            allow_none=True,
+            metadata={
+                "type": ["string", "object"],
+                "description": "An abstract, or an object like that of a single request; its `id` comes back as "
+                "`input_id`.",
+            },
+        ),
         required=True,
         validate=validate.Length(1, maximum, error=f"Send 1 to {maximum} abstracts."),
         error_messages={

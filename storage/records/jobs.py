@@ -30,7 +30,7 @@ State = Literal["queued", "running", "done", "cancelled"]
 OVER: Final[tuple[State, ...]] = ("done", "cancelled")
 
 Item = str | Document
-"""An abstract; or, of one that was refused when the job came in, the outcome that stands in its place."""
+"""An abstract, alone or with what came with it; or, of one that was refused, the outcome that stands in its place."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,10 @@ from service.api.blueprint import BODY_PROBLEMS, Blueprint
 from service.api.examples import ABSTRACT, PREDICTION
 from service.api.responses import CACHE_CONTROL, directives
 from service.api.schemas import BatchResponse
-from service.predicting.abstracts import abstract_or_error
+from service.predicting.entries import Entry, listed_entry
 from service.predicting.models import Models
 from service.predicting.predictor import Answer, Predictor
-from service.predicting.rendering import render_item, tally
+from service.predicting.rendering import tally
 from service.predicting.requests import many_request, render_options
 
 
@@ -38,13 +38,15 @@ def blueprint(models: Models, predictor: Predictor, *, maximum: int, max_body: i
         model = models.get(arguments.get("model"))
         if payer is not None:
             payer.charge_batch(len(asked))
-        answers = predictor.predict(model, [abstract_or_error(item) for item in asked], directives(), payer)
-        return Response(_body(answers, arguments), content_type="application/json")
+        entries = [listed_entry(value) for value in asked]
+        answers = predictor.predict(model, [entry.abstract for entry in entries], directives(), payer)
+        return Response(_body(entries, answers, arguments), content_type="application/json")
 
     return routes
 
 
-def _body(answers: Sequence[Answer | Exception], arguments: Mapping[str, Any]) -> bytes:
+def _body(entries: Sequence[Entry], answers: Sequence[Answer | Exception], arguments: Mapping[str, Any]) -> bytes:
     options = render_options(arguments)
     counts = ",".join(f'"{name}":{count}' for name, count in tally(answers).items())
-    return b'{"results":[%b],%b}' % (b",".join(render_item(item, options) for item in answers), counts.encode())
+    results = (entry.render(answer, options) for entry, answer in zip(entries, answers, strict=True))
+    return b'{"results":[%b],%b}' % (b",".join(results), counts.encode())

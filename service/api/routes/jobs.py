@@ -1,11 +1,10 @@
 """Jobs: many abstracts, worked off in the background."""
 
-import io
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
 from math import ceil
-from typing import Any, Final, cast
+from typing import IO, Any, BinaryIO, Final, cast
 
 from flask import Response, jsonify, request
 
@@ -14,13 +13,29 @@ from service.api.blueprint import BODY_PROBLEMS, Blueprint, read_body
 from service.api.examples import ABSTRACT, JOB
 from service.api.openapi import TIMED, header_references
 from service.api.schemas import JobQuery, JobResponse
-from service.errors import InvalidRequest, ServiceError
+from service.errors import InvalidRequest, ServiceError, Slug
+from service.input.errors import InputError
 from service.input.json_text import malformed, parse_json
 from service.jobs.intake import Intake, listed, uploaded
 from service.predicting.requests import load, many_request
 from storage.records.jobs import Item, Job, Jobs
 
 LINES: Final = ("application/x-ndjson", "application/jsonl", "application/x-jsonlines")
+FILES: Final = (
+    *LINES,
+    *("text/csv", "text/tab-separated-values", "application/octet-stream", "application/gzip", "application/x-gzip"),
+    *(
+        "application/x-xz",
+        "application/x-bzip2",
+        "application/zip",
+        "application/xml",
+        "text/xml",
+        "application/atom+xml",
+    ),
+    *("application/x-bibtex", "application/x-research-info-systems", "application/pdf"),
+)
+"""Media types of bodies that are files. What is in one says its first bytes."""
+FILE: Final[tuple[Slug, ...]] = ("file-not-supported", "file-not-usable")
 JOB_HEADERS: Final = (*TIMED, "Retry-After", "Cache-Control")
 IDEMPOTENCY_KEY: Final = {
     "in": "header",
@@ -43,7 +58,7 @@ def blueprint(jobs: Jobs, intake: Intake, *, maximum: int, max_body: int) -> Blu
         "predict",
         query=JobQuery,
         returns=JobResponse,
-        problems=(*BODY_PROBLEMS, "model-not-ready", "unknown-model", "idempotency-key-reused", "too-many-jobs"),
+        problems=(*BODY_PROBLEMS, "model-not-ready", "unknown-model", "idempotency-key-reused", "too-many-jobs", *FILE),
         method="POST",
         status=HTTPStatus.ACCEPTED,
         max_body=max_body,
@@ -53,7 +68,7 @@ def blueprint(jobs: Jobs, intake: Intake, *, maximum: int, max_body: int) -> Blu
         document=_submission(schema),
     )
     def submit(arguments: Mapping[str, Any]) -> Response:
-        """Take in a job: abstracts in JSON, or a file of JSON objects with `abstract`, one a line."""
+        """Take in a job: abstracts in JSON, or a file of any form that is read (docs/files.md)."""
         items, options = _asked(schema, arguments)
         return accepted(intake.submit(_owner(), items, options, request.headers.get("Idempotency-Key")))
 
@@ -115,24 +130,40 @@ def describe(job: Job, seconds_left: float | None) -> dict[str, Any]:
 
 def _asked(schema: Any, query: Mapping[str, Any]) -> tuple[Iterator[Item], Mapping[str, Any]]:
     """The items that the request holds, and its model, threshold and top_k."""
-    if request.mimetype in LINES:
-        return _streamed(), query
+    columns = {name: query[name] for name in ("text_column", "id_column") if name in query}
+    if request.mimetype in FILES:
+        return _streamed("" if request.mimetype not in LINES else "body.jsonl", columns), query
     if request.mimetype == "multipart/form-data":
         if "file" not in request.files:
-            raise InvalidRequest({"file": ["It is missing. Send a file of JSON objects, one a line."]})
-        return uploaded(request.files["file"].stream), query
+            raise InvalidRequest({"file": ["It is missing. Send a file with abstracts."]})
+        file = request.files["file"]
+        return uploaded(cast(BinaryIO, file.stream), file.filename or "", columns), query
     if request.mimetype not in ("", "application/json"):
-        raise ServiceError("wrong-content-type", f"Send application/json, {LINES[0]} or multipart/form-data.")
+        raise ServiceError(
+            "wrong-content-type",
+            f"Send application/json, {LINES[0]}, text/csv, "
+            "application/octet-stream for other files, or multipart/form-data.",
+        )
     body = load(schema, parse_json(read_body()))
     return listed(body["abstracts"]), {**query, **body}
 
 
-def _streamed() -> Iterator[Item]:
+def _streamed(name: str, columns: Mapping[str, str]) -> Iterator[Item]:
     """The items of a body that is read as it comes in. Raises ServiceError if it was cut off."""
-    stream = cast(io.RawIOBase, request.stream)
-    yield from uploaded(io.BufferedReader(stream))
+    stream = request.stream
+    try:
+        yield from uploaded(cast(BinaryIO, stream), name, columns)
+    except InputError as error:
+        raise _cut_off(stream) or error from error
+    cut_off = _cut_off(stream)
+    if cut_off is not None:
+        raise cut_off
+
+
+def _cut_off(stream: IO[bytes]) -> ServiceError | None:
     if stream.tell() < (request.content_length or 0):
-        raise malformed("The body is shorter than its Content-Length. Send it whole.")
+        return malformed("The body is shorter than its Content-Length. Send it whole.")
+    return None
 
 
 def _owner() -> str:
@@ -153,6 +184,7 @@ def _ended(lines: Iterator[str]) -> Iterator[bytes]:
 
 
 _ITEM_LINES: Final = {"schema": {"type": "string", "description": "JSON objects with `abstract`, one a line."}}
+_ANY_FILE: Final = {"schema": {"type": "string", "format": "binary", "description": "A file of any form that is read."}}
 
 
 def _submission(schema: Any) -> Mapping[str, Any]:
@@ -161,6 +193,8 @@ def _submission(schema: Any) -> Mapping[str, Any]:
     content = {
         "application/json": {"schema": schema, "example": {"abstracts": [ABSTRACT]}},
         LINES[0]: _ITEM_LINES,
+        "text/csv": {"schema": {"type": "string", "description": "A table with a column `abstract`."}},
+        "application/octet-stream": _ANY_FILE,
         "multipart/form-data": {"schema": file},
     }
     return {"requestBody": {"required": True, "content": content}}

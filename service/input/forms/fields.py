@@ -100,7 +100,7 @@ def _missing(record: Mapping[str, Any], columns: Columns) -> str:
     wanted = f"`{columns.text}`" if columns.text else "`abstract`"
     if not names:
         return f"There is no {wanted} in it: it is empty."
-    return f"There is no {wanted} in it, but {names}. Name the one that holds the abstract: --text-column NAME"
+    return f"There is no {wanted} in it, but {names}. Name the one that holds the abstract: --text-column NAME (in the API ?text_column=NAME)"
 
 
 def _id(value: object) -> str | None:

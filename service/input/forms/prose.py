@@ -59,7 +59,9 @@ def read(opened: Opened, columns: Columns) -> Iterator[Item]:
     """One item, or one a line or paragraph. Unusable: it may be either, or it is too long to be an abstract."""
     head = opened.beginning
     if columns.text is not None and head.strip():
-        raise Unusable(FORM, f"It is plain text: there is no column `{columns.text}`.", "Leave --text-column out.")
+        raise Unusable(
+            FORM, f"It is plain text: there is no column `{columns.text}`.", "Leave the name of a column out."
+        )
     match _kind(head, opened.complete):
         case Kind.LIST:
             yield from _blocks(opened)

@@ -21,7 +21,7 @@ _MARK: Final = re.compile(r"sep=(.)\n")
 """Excel's own first line."""
 _CELL: Final = re.compile(r"\s*[^\W\d][^.!?]{0,40}\s*")
 _ID: Final = re.compile(r"(?=[^\d\s]{0,40}\d)[\w.:/-]{1,60}")
-_HOW: Final = "Name the column that holds the abstract: --text-column NAME"
+_HOW: Final = "Name the column that holds the abstract: --text-column NAME (in the API ?text_column=NAME)"
 
 
 def matches(opened: Opened, columns: Columns) -> bool:

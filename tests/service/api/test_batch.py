@@ -87,6 +87,27 @@ def test_a_bad_item_has_its_problem_in_its_place(client: FlaskClient) -> None:
     assert counts(response) == (0, 2, 0, 4)
 
 
+def test_an_element_may_be_an_object_whose_id_comes_back(client: FlaskClient) -> None:
+    asked = [
+        {"abstract": OTHERS[0], "id": "a", "title": "T"},
+        OTHERS[1],
+        {"abstract": OTHERS[2], "id": 7, "top_k": 1, "threshold": 0},
+        {"abstract": "short", "id": "c"},
+        {"abstract": OTHERS[3], "id": {}},
+        {"abstract": OTHERS[3], "doi": "x", "id": "e"},
+        {"id": None, "title": None, "abstract": OTHERS[3]},
+    ]
+    results = post(client, asked, top_k=3, threshold=0).get_json()["results"]
+    assert [result.get("input_id") for result in results] == ["a", None, "7", "c", None, "e", None]
+    assert [list(result.get("problem", {}).get("errors", {})) for result in results[3:]] == [
+        ["abstract"],
+        ["id"],
+        ["doi"],
+        [],
+    ]
+    assert [len(results[i]["categories"]) for i in (0, 2)] == [3, 1]
+
+
 def test_a_failure_of_the_model_concerns_one_item(client: FlaskClient, services: TestServices) -> None:
     services.engine.failures.append(EngineError("the engine's own words"))
     response = post(client, OTHERS[:2])

@@ -145,3 +145,11 @@ def test_only_if_cached_does_not_run_the_model(client: FlaskClient, services: Te
     response = client.post("/api/predict/", json={"abstract": ABSTRACT}, headers={"Cache-Control": "only-if-cached"})
     assert response.status_code == 504
     assert services.engine.texts == []
+
+
+def test_a_title_may_come_with_it_and_is_ignored_by_a_model_that_does_not_read_it(client: FlaskClient) -> None:
+    plain = client.post("/api/predict/", json={"abstract": ABSTRACT}).get_json()
+    titled = client.post("/api/predict/", json={"abstract": ABSTRACT, "title": "A title"})
+    assert titled.get_json() == {**plain, "cached": True}
+    assert client.get("/api/models/arxiv-mini").get_json()["reads"] == ["abstract"]
+    assert client.post("/api/predict/", json={"abstract": ABSTRACT, "title": 5}).status_code == 400

@@ -17,7 +17,8 @@ B = (
 
 def items(content: bytes | str, name: str = "", **columns: str) -> list[Item]:
     """What is read from these bytes, or from this text in UTF-8."""
-    return list(read(io.BytesIO(content if isinstance(content, bytes) else content.encode()), name, **columns))
+    source = io.BytesIO(content if isinstance(content, bytes) else content.encode())
+    return list(read(source, name, text_column=columns.get("text_column"), id_column=columns.get("id_column")))
 
 
 def abstracts(content: bytes | str, name: str = "", **columns: str) -> list[str | None]:

@@ -1,5 +1,6 @@
 """/api/jobs: taken in, worked off in this process, read while running, cancelled, and nobody else's business."""
 
+import gzip
 import io
 import json
 from collections.abc import Iterator
@@ -87,6 +88,73 @@ def test_a_file_of_objects_may_be_uploaded(client: FlaskClient, way: str) -> Non
     found = results(client, response)
     assert [line.get("problem", {}).get("line") for line in found] == [None, 3, None, 5, 6, None]
     assert [len(line["categories"]) for line in found if "problem" not in line] == [1, 1, 1]
+
+
+def upload(client: FlaskClient, content: bytes, name: str, query: str = "") -> TestResponse:
+    form = {"file": (io.BytesIO(content), name)}
+    return client.post(f"/api/jobs{query}", data=form, content_type="multipart/form-data")
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "content_type"),
+    [
+        (f'id,abstract\n7,"{ABSTRACT}"\n'.encode(), "a.csv", "text/csv"),
+        (gzip.compress(json.dumps({"id": 7, "abstract": ABSTRACT}).encode()), "a.jsonl.gz", "application/gzip"),
+        (f"@article{{7, abstract={{{ABSTRACT}}}}}".encode(), "a.bib", "application/octet-stream"),
+        (f"TY  - JOUR\nAB  - {ABSTRACT}\nID  - 7\nER  -\n".encode("utf-16"), "a.ris", "application/octet-stream"),
+        (json.dumps([{"id": 7, "abstract": ABSTRACT}]).encode(), "a.json", LINES),
+    ],
+)
+def test_a_file_of_another_form(client: FlaskClient, content: bytes, name: str, content_type: str) -> None:
+    for response in (upload(client, content, name), client.post("/api/jobs", data=content, content_type=content_type)):
+        assert (response.status_code, finished(client, response)["total"]) == (202, 1)
+        (line,) = results(client, response)
+        assert line["input_id"] == "7"
+        assert line["id"] != "7"
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "word"),
+    [
+        (b"%PDF-1.7\n" + b"\x80\n" * 1400, 415, "/api/predict/pdf"),
+        (b"PK\x03\x04 broken", 422, "damaged"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", 415, "old Word"),
+        (b"id,text\n1,some words\n2,other words\n", 422, "text_column"),
+        (b"<html><body>x</body></html>", 415, "web page"),
+        (b'{"title": "x"}\n' * 9, 422, "text_column"),
+        (f"{ABSTRACT} Schr\u00f6dinger".encode("latin-1"), 422, "ISO-8859-1"),
+    ],
+)
+def test_a_file_that_is_not_read(
+    client: FlaskClient, services: TestServices, content: bytes, status: int, word: str
+) -> None:
+    uploads = [upload(client, content, "upload.jsonl"), client.post("/api/jobs", data=content, content_type=LINES)]
+    for response in uploads:
+        assert (response.status_code, response.mimetype) == (status, "application/problem+json")
+        assert word in response.get_json()["detail"]
+    assert services.stored("jobs") == 0
+
+
+def test_the_columns_may_be_named(client: FlaskClient) -> None:
+    content = f'no,text\n1,"{ABSTRACT}"\n'.encode()
+    response = upload(client, content, "a.csv", "?text_column=text&id_column=no")
+    assert finished(client, response)["problems"] == 0
+    assert results(client, response)[0]["input_id"] == "1"
+
+
+def test_an_object_s_own_id_and_wishes_come_back(client: FlaskClient) -> None:
+    asked = [
+        {"abstract": ABSTRACT, "id": 5, "title": "T", "threshold": 0, "top_k": 1},
+        {"abstract": "short", "id": "b"},
+    ]
+    lists = post(client, asked)
+    lines = client.post("/api/jobs", data="\n".join(map(json.dumps, asked)), content_type=LINES)
+    for response in (lists, lines):
+        assert finished(client, response)["problems"] == 1
+        good, bad = results(client, response)
+        assert (good["input_id"], bad["input_id"], len(good["categories"])) == ("5", "b", 1)
+        assert bad["problem"]["status"] == 400
+    assert bad["problem"]["place"] == "line 2"
 
 
 def test_results_can_be_read_while_it_runs(

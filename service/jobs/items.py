@@ -1,0 +1,27 @@
+"""Entries as jobs store them: until they are worked off, or, if something is wrong with one, as its outcome."""
+
+import json
+
+from service.predicting.abstracts import Abstract, abstract_or_error
+from service.predicting.entries import Entry
+from service.predicting.rendering import DEFAULT_OPTIONS
+from storage.records.jobs import Item
+
+
+def to_item(entry: Entry) -> Item:
+    """What is stored of an entry: its text alone, an object with what came with it, or the outcome that it has."""
+    if not isinstance(entry.abstract, Abstract):
+        outcome: Item = json.loads(entry.render(entry.abstract, DEFAULT_OPTIONS))
+        return outcome
+    more = {"input_id": entry.input_id, "threshold": entry.threshold, "top_k": entry.top_k}
+    kept = {name: value for name, value in more.items() if value is not None}
+    return {"abstract": entry.abstract.raw, **kept} if kept else entry.abstract.raw
+
+
+def to_entry(item: Item) -> Entry | None:
+    """The entry that is to be worked off; None if the item is an outcome."""
+    if isinstance(item, str):
+        return Entry(abstract_or_error(item))
+    if "abstract" not in item:
+        return None
+    return Entry(abstract_or_error(item["abstract"]), item.get("input_id"), item.get("threshold"), item.get("top_k"))
