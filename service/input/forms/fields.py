@@ -10,6 +10,7 @@ from service.input.item import Columns, Item
 # Names without case, spaces and signs. Of several the first one with a value counts.
 ABSTRACT: Final = ("abstract", "ab", "abstracttext", "abstractnote", "abstractinvertedindex", "summary", "description",
                    "n2", "dcdescription")  # fmt: skip
+HOW_TO_NAME: Final = "Name the one that holds the abstract: --text-column NAME (in the API ?text_column=NAME)"
 _ID: Final = ("id", "identifier", "paperid", "corpusid", "pmid", "doi", "arxivid", "eid", "ut", "key", "citekey", "an")
 _TITLE: Final = ("title", "ti", "t1", "articletitle", "documenttitle", "displayname")
 _WISHES: Final = ("threshold", "top_k")
@@ -100,7 +101,7 @@ def _missing(record: Mapping[str, Any], columns: Columns) -> str:
     wanted = f"`{columns.text}`" if columns.text else "`abstract`"
     if not names:
         return f"There is no {wanted} in it: it is empty."
-    return f"There is no {wanted} in it, but {names}. Name the one that holds the abstract: --text-column NAME (in the API ?text_column=NAME)"
+    return f"There is no {wanted} in it, but {names}. {HOW_TO_NAME}"
 
 
 def _id(value: object) -> str | None:

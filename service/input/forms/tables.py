@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final, TextIO
 
 from service.input.errors import Unusable
-from service.input.forms.fields import ABSTRACT, as_item, find
+from service.input.forms.fields import ABSTRACT, HOW_TO_NAME, as_item, find
 from service.input.forms.prose import is_list
 from service.input.item import MAX_RECORD, Columns, Item
 from service.input.opened import Opened
@@ -21,7 +21,6 @@ _MARK: Final = re.compile(r"sep=(.)\n")
 """Excel's own first line."""
 _CELL: Final = re.compile(r"\s*[^\W\d][^.!?]{0,40}\s*")
 _ID: Final = re.compile(r"(?=[^\d\s]{0,40}\d)[\w.:/-]{1,60}")
-_HOW: Final = "Name the column that holds the abstract: --text-column NAME (in the API ?text_column=NAME)"
 
 
 def matches(opened: Opened, columns: Columns) -> bool:
@@ -195,4 +194,4 @@ def _no_column(separator: str, opened: Opened, columns: Columns) -> Unusable:
         )
     listed = ", ".join(f"`{name.strip()[:40]}`" for name in names[:20])
     wanted = f"`{columns.text}`" if columns.text else "`abstract`"
-    return Unusable(FORM, f"{what} without a column {wanted}; there are {listed}.", _HOW)
+    return Unusable(FORM, f"{what} without a column {wanted}; there are {listed}.", HOW_TO_NAME)
