@@ -83,6 +83,12 @@ def _shared_storage(folder: Path) -> tuple[Form, Path]:
     return "pytorch", write_zip(folder / "x.bin", {f"t{i}": tensor for i in range(1000)}, [tensor.storage])
 
 
+def _packed_storage(folder: Path) -> tuple[Form, Path]:
+    """512 MB of zeros in half a MB."""
+    tensor = whole("0", np.zeros(1 << 27, np.float32))
+    return "pytorch", write_zip(folder / "x.bin", {"a": tensor}, [tensor.storage], zipfile.ZIP_DEFLATED)
+
+
 def _safetensors(header: Any) -> Write:
     def write(folder: Path) -> tuple[Form, Path]:
         text = header if isinstance(header, bytes) else json.dumps(header).encode()
@@ -133,6 +139,8 @@ HOSTILE: dict[str, Write] = {
     "items of None": _pickled(b"\x80\x02N(K\x01K\x02u."),
     "tensor of an enormous shape": _pickled(pickle.dumps({"a": (1 << 4000,)}, 2)),
     "a thousand tensors over one storage": _shared_storage,
+    "512 MB of packed zeros": _packed_storage,
+    "memo index that asks for all memory": _pickled(b"\x80\x02}r\xf0\xff\xff\x7f."),
     "doubling hard links": _keras(_doubling_links),
     "a group in itself": _keras(_circle),
     "4 GB of a fill value": _keras(_fill_value),
