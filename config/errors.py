@@ -8,7 +8,8 @@ class SettingsError(Exception):
 
     def __init__(self, faults: Sequence[str]) -> None:
         self.faults = tuple(faults)
-        super().__init__("The settings are wrong:\n" + "\n".join(f"  {fault}" for fault in self.faults))
+        first = " " if len(self.faults) == 1 else "\n  "
+        super().__init__("The settings are wrong:" + first + "\n  ".join(self.faults))
 
 
 class UnreadableLine(ValueError):

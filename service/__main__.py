@@ -6,7 +6,7 @@ import click
 from flask.cli import ScriptInfo
 
 from service import __version__
-from service.cli import COMMANDS, LazyCommand
+from service.cli import COMMANDS, LazyCommand, is_own_command
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -32,11 +32,11 @@ def make_program() -> click.Group:
 
 
 def _create_app() -> "Flask":
-    from service.app import create_app
+    from service.app import create_app, create_cli
     from service.cli.common import one_line_errors
 
     with one_line_errors():
-        return create_app()
+        return create_cli() if is_own_command() else create_app()
 
 
 if __name__ == "__main__":

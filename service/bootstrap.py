@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
-from config import Settings
+from config import Settings, make_store_folder
 from storage.connect import open_backend
 
 if TYPE_CHECKING:
@@ -76,8 +76,9 @@ class Services:
 
     @once
     def backend(self) -> "Backend":
-        """The store; not yet connected."""
+        """The store; not yet connected. SettingsError if it has no place."""
         settings = self.settings
+        make_store_folder(settings)
         return open_backend(
             settings.store_url,
             username=settings.store_username,

@@ -11,10 +11,11 @@ from tests.service.waiting import until
 from tests.sources import ROOT
 
 STARTER = """
-import signal, sys
+import signal
 from tests.processes import start
-start(["sh", "-c", f"sleep 300 & echo $! > {sys.argv[1]}/part; mv {sys.argv[1]}/part {sys.argv[1]}/child; wait"])
-signal.pause()
+with start(["sh", "-c", "sleep 300 & echo $!; wait"], stdout=-1, text=True) as process:
+    print(process.stdout.readline(), flush=True)
+    signal.pause()
 """
 
 
@@ -26,16 +27,16 @@ def runs(pid: int) -> bool:
         return False
 
 
-def test_a_killed_run_leaves_nothing(tmp_path: Path) -> None:
-    with subprocess.Popen([sys.executable, "-c", STARTER, str(tmp_path)], cwd=ROOT) as tests:
-        until((tmp_path / "child").exists)
-        child = int((tmp_path / "child").read_text())
+def test_a_killed_run_leaves_nothing() -> None:
+    with subprocess.Popen([sys.executable, "-c", STARTER], cwd=ROOT, stdout=subprocess.PIPE, text=True) as tests:
+        assert tests.stdout is not None
+        child = int(tests.stdout.readline())
         assert runs(child)
         os.kill(tests.pid, signal.SIGKILL)
     until(lambda: not runs(child))
 
 
-def test_end_takes_the_children_along(tmp_path: Path) -> None:
+def test_end_takes_the_children_along() -> None:
     process = start(["sh", "-c", "sleep 300 & echo $!; wait"], stdout=subprocess.PIPE, text=True)
     with process:
         assert process.stdout is not None

@@ -1,10 +1,13 @@
 """What all commands share: how they fail, what they are given, how they print."""
 
 import json
+import shlex
+import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 from flask.cli import AppGroup, ScriptInfo
@@ -18,6 +21,11 @@ from storage.errors import StorageError
 
 if TYPE_CHECKING:
     from rich.progress import Progress
+
+GAP: Final = 2
+"""Blanks between two columns of a table."""
+UNBROKEN: Final = 1_000_000
+"""Columns of a table that nobody sees on a terminal."""
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 
@@ -60,27 +68,60 @@ def services() -> Iterator[Services]:
         opened.close()
 
 
+def program() -> str:
+    """How a shell in the current folder calls these commands, to be printed before one of them."""
+    script = Path(sys.prefix, "bin", "abstracts")
+    if not script.is_file():
+        return "flask --app wsgi"
+    found = shutil.which("abstracts")
+    if found is not None and Path(found) == script:
+        return "abstracts"
+    return shlex.quote(str(script.relative_to(here) if script.is_relative_to(here := Path.cwd()) else script))
+
+
 def print_json(value: object) -> None:
     """JSON to standard output."""
     click.echo(json.dumps(value, indent=1, ensure_ascii=False))
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str | None = None) -> None:
-    """A table to standard output; numbers to the right. Off a terminal it is as wide as its content."""
+    """A table to standard output; numbers to the right.
+
+    Lines break at blanks alone, so that an id can be copied: a table whose words need more room than the terminal has
+    is wider. Off a terminal nothing is broken.
+    """
     from rich.console import Console
     from rich.table import Table
 
-    listed = [list(row) for row in rows]
-    table = Table(header_style="bold", box=None, pad_edge=False)
+    listed = [[*row] for row in rows]
+    console = Console(highlight=False, markup=False)
+    texts = [[column, *(_plain(row[i]) for row in listed)] for i, column in enumerate(columns)]
+    widths = _widths(texts, console.width if console.is_terminal else UNBROKEN)
+    console.width = max(console.width, sum(widths) + GAP * len(widths))
+    table = Table(header_style="bold", box=None, pad_edge=False, padding=(0, GAP, 0, 0))
     for i, column in enumerate(columns):
         numeric = bool(listed) and all(isinstance(row[i], int | float) for row in listed)
-        table.add_column(column, justify="right" if numeric else "left", overflow="fold")
+        table.add_column(column, justify="right" if numeric else "left", width=widths[i])
     for row in listed:
-        table.add_row(*(_plain(cell) for cell in row))
-    console = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 240)
+        table.add_row(*map(_plain, row))
     if title:
         console.print(title)
     console.print(table)
+
+
+def _widths(columns: Sequence[Sequence[str]], room: int) -> list[int]:
+    """What each column needs for its longest word, and of the room that is left what it can use, first come first."""
+    from rich.cells import cell_len
+
+    needed = [max(cell_len(word) for text in column for word in text.split() or [""]) for column in columns]
+    wanted = [max(map(cell_len, column)) for column in columns]
+    left = room - sum(needed) - GAP * len(needed)
+    widths = []
+    for need, want in zip(needed, wanted, strict=True):
+        more = max(0, min(want - need, left))
+        left -= more
+        widths.append(need + more)
+    return widths
 
 
 def _plain(cell: object) -> str:

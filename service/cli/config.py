@@ -1,10 +1,11 @@
 """`config`: the settings, and whether the service could run with them.
 
-Settings that cannot be read stop every command, this one too, with all faults in one message.
+Settings that are wrong stop every command, this one too, with all faults in one message.
 """
 
 import click
 
+from config import SettingsError
 from service.bootstrap import Services
 from service.cli.common import CommandGroup, json_option, print_json, print_table, services
 from service.listings import remedy
@@ -34,8 +35,8 @@ def check() -> None:
     with services() as opened:
         faults = _faults(opened)
     if faults:
-        raise click.ClickException("\n  ".join(["the service cannot run as it is set up:", *faults]))
-    click.echo("The settings are good, the store answers, and the default model is ready.", err=True)
+        raise click.ClickException("\n  ".join(["the service cannot run with these settings:", *faults]))
+    click.echo("The settings are valid, the store answers, and the default model is ready.", err=True)
 
 
 def _text(value: object) -> str:
@@ -46,14 +47,17 @@ def _text(value: object) -> str:
 
 
 def _faults(opened: Services) -> list[str]:
-    faults = []
+    faults: list[str] = []
     try:
         opened.backend.verify()
+    except SettingsError as exc:
+        faults += exc.faults
     except StorageError as exc:
         faults.append(f"the store {opened.settings.store_url} does not answer: {exc}")
     name = opened.settings.default_model
     if name not in opened.registry.names():
-        faults.append(f"ABSTRACTS_DEFAULT_MODEL={name!r}: there are {', '.join(opened.registry.names())}")
+        known = ", ".join(opened.registry.names())
+        faults.append(f"ABSTRACTS_DEFAULT_MODEL={name!r}: there is no such model, only {known}")
     elif (listing := opened.registry.get(name)).state != "ready":
         faults.append(f"the model {name} is not ready: {listing.reason}; {remedy(name, listing.state)}")
     return faults

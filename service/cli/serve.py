@@ -1,15 +1,18 @@
 """`serve`: the production server, and how to ask it something."""
 
 import json
+import os
 import shlex
 import socket
+import sys
+from pathlib import Path
 from typing import Final
 
 import click
 
-from config import Settings
+from config import Settings, make_store_folder
 from service.bootstrap import Services
-from service.cli.common import Command, services
+from service.cli.common import Command, program, services
 
 ABSTRACT: Final = (
     "On September 14, 2015 at 09:50:45 UTC the two detectors of the Laser Interferometer Gravitational-Wave "
@@ -20,7 +23,8 @@ ABSTRACT: Final = (
 )
 """From B. P. Abbott et al., Observation of Gravitational Waves from a Binary Black Hole Merger, 2016 (CC BY 3.0)."""
 
-FLASK: Final = ".venv/bin/flask --app wsgi"
+CONTAINER: Final = (Path("/.dockerenv"), Path("/run/.containerenv"))
+"""Files that tell a process that it runs in a container of Docker or Podman."""
 
 
 @click.command(cls=Command)
@@ -31,19 +35,29 @@ def serve(first_key: bool) -> None:
 
     with services() as opened:
         settings = opened.settings
+        make_store_folder(settings)
         _check_address(settings)
-        click.echo(_greeting(opened, first_key), err=True)
+        if greeting := _greeting(opened, first_key):
+            click.echo(greeting, err=True)
     run(settings)
 
 
 def _greeting(opened: Services, first_key: bool) -> str:
-    """What to type, with a key that works if this is the moment to make one."""
+    """What to type, with a key that works if this is the moment to make one; empty where nobody would type it."""
     if first_key and not opened.keys.list():
         made, key = opened.keys.create("first", ("predict", "read"))
         about = f"This is your first API key ({made.id}). Keep it: only its hash is stored, and it is not shown again."
         return f"{about}\n\n  {key}\n\nAsk from another terminal:\n\n{_curl(opened.settings, key)}\n"
+    if not first_key and not _is_at_a_terminal():
+        return ""
     about = "Ask from another terminal, with an API key of yours or a new one (the first line makes one):"
-    return f"{about}\n\nKEY=$({FLASK} keys create --name me)\n\n{_curl(opened.settings, '$KEY')}\n"
+    return f"{about}\n\nKEY=$({program()} keys create --name me)\n\n{_curl(opened.settings, '$KEY')}\n"
+
+
+def _is_at_a_terminal() -> bool:
+    """Whether somebody sees what is printed who could type commands here: not a service, not a container."""
+    in_container = "KUBERNETES_SERVICE_HOST" in os.environ or any(path.exists() for path in CONTAINER)
+    return sys.stderr.isatty() and not in_container
 
 
 def _curl(settings: Settings, key: str) -> str:

@@ -1,6 +1,7 @@
 """Finds the server that runs on this machine, to tell it something."""
 
 import fcntl
+import logging
 import os
 import signal
 from collections.abc import Iterator
@@ -10,13 +11,24 @@ from pathlib import Path
 from config import Settings
 from service.errors import NotRunning
 
+log = logging.getLogger("abstracts.server")
+
 
 @contextmanager
 def announced(settings: Settings) -> Iterator[None]:
-    """While this lasts, the process can be found. The file is locked as long as the process lives, and no longer."""
+    """While this lasts, the process can be found. The file is locked as long as the process lives, and no longer.
+
+    Where DATA_DIR cannot be written to, as may be with Couchbase, it cannot be found, and serves all the same.
+    """
     path = _path(settings)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+") as file:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("a+")
+    except OSError as exc:
+        log.warning("`model reload` will not find this server: %s (%s). Send SIGHUP to it instead.", path, exc.strerror)
+        yield
+        return
+    with file:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         file.truncate(0)
         file.write(str(os.getpid()))

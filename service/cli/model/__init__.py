@@ -26,7 +26,9 @@ COMMANDS: Final = (
     LazyCommand("reload", "service.cli.model.manage:reload", "Have the running server read its models again."),
     LazyCommand("remove", "service.cli.model.manage:remove", "Remove the model, or else the checkpoint, of that name."),
     LazyCommand(
-        "restamp", "service.cli.model.manage:restamp", "Take over artifacts made for another normal form of texts."
+        "restamp",
+        "service.cli.model.manage:restamp",
+        "Take over artifacts that were made for another normal form of texts.",
     ),
     LazyCommand("train", "service.cli.model.train:train", "Fine-tune a BERT checkpoint on labelled abstracts."),
     LazyCommand("verify", "service.cli.model.verify:verify", "Check that MODEL is whole and gives finite scores."),

@@ -14,8 +14,9 @@ from click.testing import Result
 from config import load_settings
 from model.artifact import Artifact
 from model.classifier import Classifier
-from service.app import create_app
+from service.app import Application
 from service.bootstrap import Services
+from service.cli import register
 from tests.processes import start as start_process
 from tests.service.conftest import StandIn
 from tests.sources import ROOT
@@ -52,7 +53,8 @@ def run(opened: CommandServices) -> Run:
     """Runs a command; `over` is another installation to run it on."""
 
     def run(*args: object, over: Services | None = None, **more: Any) -> Result:
-        app = create_app(services=over or opened)
+        app = Application(over or opened)
+        register(app)
         return app.test_cli_runner().invoke(args=[str(arg) for arg in args], **more)
 
     return run
