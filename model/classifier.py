@@ -12,7 +12,7 @@ from model.artifact import HEAD, Artifact
 from model.budget import MemoryBudget
 from model.engines.base import Engine
 from model.errors import EngineError, ModelUnavailable, Overloaded
-from model.tokens import load_tokenizer
+from model.tokens import count_tokens, load_tokenizer
 
 EngineFactory = Callable[[Artifact, int], Engine]
 
@@ -36,9 +36,15 @@ def litert_engine(artifact: Artifact, threads: int) -> Engine:
 
 @dataclass(frozen=True, slots=True)
 class Classification:
-    """Scores in label order, the seconds that the text waited for the engine, and those that it then took."""
+    """Scores in label order, and what they cost.
+
+    tokens: of the text, [CLS] and [SEP] included; tokens_read: those that the model read, at most its max_tokens.
+    queue_seconds: that the text waited for the engine; model_seconds: that it then took.
+    """
 
     scores: tuple[float, ...]
+    tokens: int
+    tokens_read: int
     queue_seconds: float
     model_seconds: float
 
@@ -82,9 +88,11 @@ class Classifier:
         with self._turn():
             began = time.perf_counter()
             tokenizer, engine = self._loaded or self._load()
-            scores = engine.scores(tokenizer.encode(text).ids)
+            encoding = tokenizer.encode(text)
+            scores = engine.scores(encoding.ids)
             self._budget.touch(self)
-            return Classification(scores, began - arrived, time.perf_counter() - began)
+            ended = time.perf_counter()
+        return Classification(scores, count_tokens(encoding), len(encoding.ids), began - arrived, ended - began)
 
     @property
     def loaded(self) -> bool:

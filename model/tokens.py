@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from tokenizers import Tokenizer
+from tokenizers import Encoding, Tokenizer
 
 
 def load_tokenizer(folder: Path, max_tokens: int) -> Tokenizer:
@@ -21,3 +21,8 @@ def prepare(tokenizer: Tokenizer, max_tokens: int) -> Tokenizer:
 def encode_all(tokenizer: Tokenizer, texts: Sequence[str]) -> list[list[int]]:
     """Ids of each text, special tokens included."""
     return [encoding.ids for encoding in tokenizer.encode_batch_fast(texts)]
+
+
+def count_tokens(encoding: Encoding) -> int:
+    """Tokens of the whole text, special tokens included: `len(encoding.ids)` and those that were cut off."""
+    return len(encoding.ids) + sum(part.special_tokens_mask.count(0) for part in encoding.overflowing)

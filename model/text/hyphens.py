@@ -38,18 +38,19 @@ def _join(cut: re.Match[str]) -> str:
         return "" if _is_whole(left, right) and not _are_parts(left, right) else cut[0]
     if right in _SUSPENDED and not cut[4]:
         return "- "
-    is_compound = left.isupper() or _are_parts(left, right) or (left[0].isupper() and right in _words())
+    is_compound = left.isupper() or _are_parts(left, right) or (left[0].isupper() and right in known_words())
     return "-" if is_compound and not _is_whole(left, right) else ""
 
 
 def _is_whole(left: str, right: str) -> bool:
-    return (left + right).lower() in _words()
+    return (left + right).lower() in known_words()
 
 
 def _are_parts(left: str, right: str) -> bool:
-    return left.lower() in _words() and right in _words()
+    return left.lower() in known_words() and right in known_words()
 
 
 @cache
-def _words() -> frozenset[str]:
+def known_words() -> frozenset[str]:
+    """The words in WORDS."""
     return frozenset(WORDS.read_text("utf-8").split())

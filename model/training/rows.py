@@ -80,12 +80,22 @@ def read_rows(path: Path, columns: Columns = _COLUMNS) -> Iterator[Row]:
 
     A row without labels is left out: nothing can be learned from it. DataError names file, line and field.
     """
+    for where, record in _read(path):
+        row = _row(record, columns, where)
+        if row is not None:
+            yield row
+
+
+def read_texts(path: Path, column: str = "abstract") -> Iterator[str]:
+    """The texts of such a file as they are, not normalised. DataError as for read_rows."""
+    for where, record in _read(path):
+        yield _text(record, column, where)
+
+
+def _read(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
     try:
         with _OPEN.get(path.suffix, open)(path, mode="rt", encoding="utf-8", newline="") as lines:
-            for where, record in _records(path, lines):
-                row = _row(record, columns, where)
-                if row is not None:
-                    yield row
+            yield from _records(path, lines)
     except (OSError, EOFError, UnicodeDecodeError, lzma.LZMAError, csv.Error) as exc:
         raise DataError(f"{path}: {exc}") from exc
 
@@ -114,14 +124,19 @@ def _object(line: str, where: str) -> Mapping[str, Any]:
 
 
 def _row(record: Mapping[str, Any], columns: Columns, where: str) -> Row | None:
-    text = record.get(columns.text)
-    if not isinstance(text, str):
-        raise DataError(f"{where}: no text in {columns.text!r}; there are {', '.join(map(repr, record))}")
+    text = _text(record, columns.text, where)
     labels = _labels(record, columns.labels, where)
     if not labels:
         return None
     primary = record.get("primary") or labels[0]
     return Row(str(record.get("id") or where), normalise(text), str(primary), labels, _weight(record, columns, where))
+
+
+def _text(record: Mapping[str, Any], column: str, where: str) -> str:
+    text = record.get(column)
+    if not isinstance(text, str):
+        raise DataError(f"{where}: no text in {column!r}; there are {', '.join(map(repr, record))}")
+    return text
 
 
 def _weight(record: Mapping[str, Any], columns: Columns, where: str) -> float:

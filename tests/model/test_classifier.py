@@ -78,7 +78,14 @@ def test_scores_a_text_and_times_it(make: Callable[..., Classifier], engine: Hel
     answer = classifier.classify("stars galaxies")
     assert answer.scores == (0.25, 0.75)
     assert 0 <= answer.queue_seconds < answer.model_seconds
+    assert (answer.tokens, answer.tokens_read) == (4, 4)
     assert classifier.loaded
+
+
+def test_tells_how_much_of_a_long_text_was_read(make: Callable[..., Classifier], engine: HeldEngine) -> None:
+    engine.may_end.release()
+    answer = make().classify("stars galaxies " * 150)
+    assert (answer.tokens, answer.tokens_read) == (302, 128)
 
 
 def test_the_text_beyond_the_queue_is_turned_away_at_once(

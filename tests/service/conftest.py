@@ -41,7 +41,9 @@ class StandIn:
         if self.failures:
             raise self.failures.pop(0)
         digest = hashlib.sha256(text.encode()).digest()
-        return Scores(tuple(digest[i] / 255 for i in range(len(LABELS))), 0.001, 0.002)
+        tokens = len(text.split()) + 2
+        scores = tuple(digest[i] / 255 for i in range(len(LABELS)))
+        return Scores(scores, tokens, min(tokens, 256), 0.001, 0.002)
 
     def close(self) -> None:
         self.gate.set()

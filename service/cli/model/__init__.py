@@ -22,6 +22,9 @@ COMMANDS: Final = (
     ),
     LazyCommand("import", "service.cli.model.pull:import_checkpoint", "Take in a checkpoint from a folder."),
     LazyCommand("install", "service.cli.model.install:install", "Make NAME ready in one go."),
+    LazyCommand(
+        "likeness", "service.cli.model.likeness:likeness", "Make anew what tells a text that is like no abstract."
+    ),
     LazyCommand("pull", "service.cli.model.pull:pull", "Get a checkpoint from the model hub."),
     LazyCommand("reload", "service.cli.model.manage:reload", "Have the running server read its models again."),
     LazyCommand("remove", "service.cli.model.manage:remove", "Remove the model, or else the checkpoint, of that name."),
