@@ -21,7 +21,7 @@ TIMEOUT: Final = 10.0
 class TFServingEngine(Engine):
     """One model on a server, over one connection that is kept open.
 
-    A prediction may be asked for twice: when a connection that was kept turns out to be closed, it is made anew once.
+    A prediction may be asked for twice: when a connection that was kept turns out to be closed, it is made once more.
     """
 
     def __init__(self, url: str, model: str, labels: int, timeout: float = TIMEOUT) -> None:
