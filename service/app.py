@@ -2,12 +2,15 @@
 
 import os
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from flask import Flask
 
 from config import Settings, load_settings
 from service.bootstrap import Services
+
+if TYPE_CHECKING:
+    from service.front.worker import Served
 
 MAX_BODY: Final = 64 * 1024
 """Bytes of a request body: 5000 characters fit, even with each one escaped as a surrogate pair."""
@@ -22,6 +25,36 @@ class Application(Flask):
     def __init__(self, services: Services) -> None:
         super().__init__("service", static_folder=None)
         self.services = services
+
+    def max_body(self, method: str, path: str) -> int:
+        """The most bytes of a body that the route takes."""
+        from werkzeug.exceptions import HTTPException
+
+        from service.api.blueprint import MAX_BODY_ATTRIBUTE
+
+        try:
+            endpoint, _ = self.url_map.bind("").match(path, method)
+        except HTTPException:  # there is no such route, which is said without reading a body
+            return MAX_BODY
+        return int(getattr(self.view_functions[endpoint], MAX_BODY_ATTRIBUTE, MAX_BODY))
+
+    @staticmethod
+    def load() -> "Served":
+        """What a server's worker serves: the API, for the settings as they are now."""
+        from service.front.worker import Served
+        from service.telemetry import logs
+
+        settings = load_settings()
+        logs.configure(settings.log_level)
+        app = create_app(settings)
+        app.services.attendant.wake()
+        return Served(
+            app,
+            app.max_body,
+            settings.server_threads,
+            multiprocess=settings.workers > 1,
+            close=app.services.close,
+        )
 
 
 def create_cli(settings: Settings | None = None) -> Application:

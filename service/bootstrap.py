@@ -262,6 +262,8 @@ class Services:
             self.models.close()
         if "backend" in opened:
             self.backend.close()
+        if "access_log" in opened and self.access_log is not None:
+            self.access_log.close()
 
 
 def _cores() -> int:

@@ -5,9 +5,11 @@ from typing import Any, Literal
 
 Slug = Literal[
     "body-too-large",
+    "busy",
     "engine-failed",
     "file-not-supported",
     "file-not-usable",
+    "head-too-large",
     "idempotency-key-reused",
     "internal-error",
     "invalid-request",
@@ -15,6 +17,7 @@ Slug = Literal[
     "key-refused",
     "limit-exceeded",
     "malformed-body",
+    "malformed-http",
     "model-damaged",
     "model-not-ready",
     "no-such-job",
@@ -33,6 +36,7 @@ Slug = Literal[
     "scope-missing",
     "store-unavailable",
     "too-many-jobs",
+    "too-slow",
     "unknown-model",
     "wrong-content-encoding",
     "wrong-content-type",
@@ -83,6 +87,13 @@ class BrokerUnavailable(ServiceError):
 
 class NotRunning(ServiceError):
     """No server runs that could be told something."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("internal-error", message)
+
+
+class NotServing(ServiceError):
+    """The server could not be started."""
 
     def __init__(self, message: str) -> None:
         super().__init__("internal-error", message)

@@ -54,6 +54,24 @@ KINDS: Final[Mapping[Slug, Kind]] = {
         "`errors` says for each field what to correct.",
         "Correct what `errors` names and send the request again.",
     ),
+    "malformed-http": Kind(
+        _BAD,
+        "This is no proper HTTP/1.1 request",
+        "Two readers could understand it differently, or it is of another protocol.",
+        "The request line, a header or the framing of the body is not as RFC 9112 has it.",
+    ),
+    "head-too-large": Kind(
+        HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+        "The address and headers are too large",
+        "Together they may have 64 KiB.",
+        "Address and headers may have 64 KiB together. Send less.",
+    ),
+    "too-slow": Kind(
+        HTTPStatus.REQUEST_TIMEOUT,
+        "The request did not arrive in time",
+        "Its head has 30 seconds, and so has each further KiB.",
+        "The request stopped coming in. Send it again.",
+    ),
     "malformed-body": Kind(_BAD, "The body cannot be read", "Send one JSON object in UTF-8."),
     "key-missing": Kind(
         HTTPStatus.UNAUTHORIZED, "An API key is needed", "Nothing under /api is open without a key.", challenge=""
@@ -119,6 +137,13 @@ KINDS: Final[Mapping[Slug, Kind]] = {
         "This Idempotency-Key was sent before with another body. Send that body, or another key.",
     ),
     "limit-exceeded": Kind(HTTPStatus.TOO_MANY_REQUESTS, "A rate limit is used up", _WAIT, retry_after=1),
+    "busy": Kind(
+        _UNAVAILABLE,
+        "The server is busy",
+        _WAIT,
+        "Too many requests wait, or too much is being sent. Try again a little later.",
+        retry_after=1,
+    ),
     "overloaded": Kind(_UNAVAILABLE, "The model is overloaded", _WAIT, retry_after=1),
     "model-not-ready": Kind(_UNAVAILABLE, "The model is not ready", "`remedy` makes it ready."),
     "model-damaged": Kind(

@@ -57,10 +57,7 @@ ERROR_STATUSES: Final = {400, 401, 403, 404, 405, 406, 409, 412, 413, 415, 422, 
 OURS: Final = {*MAY_IMPORT, "tests"}
 MODULES: Final = {module.name: module for module in modules(*MAY_IMPORT, "tests")}
 
-EXEMPT: Final[set[str]] = {
-    "arrow: service.front.server -> service.app",
-    "private: service.front.server multiprocessing.util.Finalize",
-}
+EXEMPT: Final[set[str]] = set()
 
 
 def verdict(offences: Iterable[str], rule: str) -> None:

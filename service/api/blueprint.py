@@ -34,6 +34,9 @@ BODY_PROBLEMS: Final[tuple[Slug, ...]] = (
 _SHORT: Final = 8 * 1024
 """Bytes of a body that is read at once, without werkzeug's help."""
 
+MAX_BODY_ATTRIBUTE: Final = "__max_body__"
+"""The most bytes of a body, on views that take more or less than the app's bound."""
+
 _GUARDS: Final[Mapping[Access, tuple[Slug, ...]]] = {"probe": (), "open": ("limit-exceeded",)}
 """What the gate may raise before views that need no key."""
 _KEYED: Final[tuple[Slug, ...]] = ("key-missing", "key-refused", "scope-missing", "limit-exceeded", "store-unavailable")
@@ -129,6 +132,7 @@ def _with_bound(max_body: int, view: View) -> View:
         request.max_content_length = max_body
         return view(*args, **kwargs)
 
+    setattr(wrapper, MAX_BODY_ATTRIBUTE, max_body)
     return wrapper  # type: ignore[return-value]
 
 

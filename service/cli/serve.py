@@ -3,16 +3,17 @@
 import json
 import os
 import shlex
-import socket
 import sys
+from contextlib import closing
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
+from flask.cli import ScriptInfo
 
 from config import Settings, make_store_folder
 from service.bootstrap import Services
-from service.cli.common import Command, program, services
+from service.cli.common import Command, program
 
 ABSTRACT: Final = (
     "On September 14, 2015 at 09:50:45 UTC the two detectors of the Laser Interferometer Gravitational-Wave "
@@ -33,13 +34,16 @@ def serve(first_key: bool) -> None:
     """Serve the API and the web page on ABSTRACTS_HOST and ABSTRACTS_PORT, until SIGTERM or SIGINT."""
     from service.front.server import run
 
-    with services() as opened:
-        settings = opened.settings
-        make_store_folder(settings)
-        _check_address(settings)
-        if greeting := _greeting(opened, first_key):
-            click.echo(greeting, err=True)
-    run(settings)
+    app: Any = click.get_current_context().ensure_object(ScriptInfo).load_app()
+    settings: Settings = app.services.settings
+
+    def greet() -> None:
+        with closing(app.services) as opened:
+            make_store_folder(settings)
+            if greeting := _greeting(opened, first_key):
+                click.echo(greeting, err=True)
+
+    run(settings, app.load, greet)
 
 
 def _greeting(opened: Services, first_key: bool) -> str:
@@ -69,14 +73,3 @@ def _curl(settings: Settings, key: str) -> str:
         f'  -H "Authorization: Bearer {key}" -H "Content-Type: application/json" \\\n'
         f"  -d {body}"
     )
-
-
-def _check_address(settings: Settings) -> None:
-    """OSError in plain words if the address cannot be listened on; the server's own message is a Rust panic."""
-    family, kind, protocol, _, address = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)[0]
-    with socket.socket(family, kind, protocol) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(address)
-        except OSError as exc:
-            raise OSError(f"cannot listen on {settings.host}:{settings.port}: {exc.strerror}") from exc

@@ -1,73 +1,144 @@
-"""Where log lines go: the access log to standard output, one JSON object a line; the rest to standard error."""
+"""Where log lines go: the access log to standard output, one JSON object a line; the rest to standard error.
 
+Whoever reads them may be slow, or stop, and hold nobody up: lines wait in memory for a thread that writes them, and
+those that find no room are dropped and counted.
+"""
+
+import logging
 import logging.config
 import os
-import re
-from typing import Any
+import threading
+import time
+from collections import deque
+from typing import Any, Final
 
-log = logging.getLogger("abstracts.access")
+STANDARD_OUTPUT: Final = 1
+STANDARD_ERROR: Final = 2
+MOST_WAITING: Final = 16_384
+"""Lines."""
+MOST_CHARACTERS: Final = 16_384
+"""Of a line."""
+ATOMIC: Final = 4096
+"""Bytes that a pipe takes in one piece (PIPE_BUF on Linux), so that lines of several processes do not mix."""
+GATHER_SECONDS: Final = 0.02
+"""How long lines are gathered for one write."""
+CLOSE_SECONDS: Final = 1.0
 
-STANDARD_OUTPUT = 1
+log = logging.getLogger("abstracts.log")
 
 
-class AccessLog:
-    """Writes lines to a file descriptor, each in one piece.
+class LineWriter:
+    """Writes lines to a file descriptor, each in one piece, in a thread of its own; `lost` counts those that were not.
 
-    `logging` would take as long for a line as the service for a stored answer. Safe to use from several threads.
+    `write` never waits. Safe to use from several threads; its thread starts in the process that first writes.
     """
 
-    def __init__(self, descriptor: int = STANDARD_OUTPUT) -> None:
+    def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
+        self._lines: deque[str] = deque()
+        self._start = threading.Lock()
+        self._woken = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._busy = False
         self.lost = 0
 
     def write(self, line: str) -> None:
-        """Writes the line. One that cannot be written is counted in `lost`; the first is reported."""
-        try:
-            os.write(self._descriptor, f"{line}\n".encode(errors="backslashreplace"))
-        except OSError as error:
+        """Has the line written, without its end."""
+        if len(self._lines) >= MOST_WAITING:
             self.lost += 1
-            if self.lost == 1:
+            return
+        self._lines.append(line)
+        if not self._woken.is_set():
+            self._woken.set()
+            if self._thread is None:
+                self._start_thread()
+
+    def _start_thread(self) -> None:
+        with self._start:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name="log", daemon=True)
+                self._thread.start()
+
+    def close(self) -> None:
+        """Waits until what there is has been written, CLOSE_SECONDS at most."""
+        deadline, thread = time.monotonic() + CLOSE_SECONDS, self._thread
+        if thread is None or not thread.is_alive():  # it stayed behind in the process that this one was forked from
+            return
+        while (self._lines or self._busy) and time.monotonic() < deadline:
+            time.sleep(GATHER_SECONDS / 2)
+
+    def _work(self) -> None:
+        while True:
+            self._woken.wait()
+            self._busy = True
+            time.sleep(GATHER_SECONDS)
+            self._woken.clear()
+            while self._lines:
+                self._write(self._gather())
+            self._busy = False
+
+    def _gather(self) -> list[bytes]:
+        """The next lines: as many as a pipe takes in one piece, but one at least."""
+        found: list[bytes] = []
+        size = 0
+        while self._lines:
+            line = f"{self._lines[0][:MOST_CHARACTERS]}\n".encode(errors="backslashreplace")
+            if found and size + len(line) > ATOMIC:
+                break
+            self._lines.popleft()
+            found.append(line)
+            size += len(line)
+        return found
+
+    def _write(self, lines: list[bytes]) -> None:
+        data = memoryview(b"".join(lines))
+        try:
+            while data:
+                data = data[os.write(self._descriptor, data) :]
+        except OSError as error:
+            first = self.lost == 0
+            self.lost += len(lines)
+            if first and self._descriptor != STANDARD_ERROR:
                 log.warning("the access log cannot be written: %s", error)
 
 
-def configure(level: str) -> None:
-    """Sets up logging for a process that serves."""
-    logging.config.dictConfig(
-        {
-            "version": 1,
-            "disable_existing_loggers": False,
-            "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-            "handlers": {"errors": {"class": "logging.StreamHandler", "formatter": "plain"}},
-            "root": {"level": level, "handlers": ["errors"]},
-        }
-    )
+class AccessLog(LineWriter):
+    """One line a request. `logging` would take as long for it as the service for a stored answer."""
+
+    def __init__(self, descriptor: int = STANDARD_OUTPUT) -> None:
+        super().__init__(descriptor)
 
 
-def for_granian(address: str) -> dict[str, Any]:
-    """Granian's own log: to standard error, since standard output is for the access log. `address`: where it serves."""
-    return {
-        "filters": {"plain": {"()": f"{__name__}.{PlainStart.__name__}", "address": address}},
-        "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "generic", "filters": ["plain"]}},
-        "loggers": {"_granian": {"handlers": ["console"], "level": "INFO", "propagate": False}},
-    }
+class Errors(logging.Handler):
+    """Records to standard error."""
 
-
-class PlainStart(logging.Filter):
-    """Makes one line of Granian's start, when a worker begins to accept connections.
-
-    Granian itself says that it listens long before that. Its warning of many threads is left out, too: there are that
-    many so that stored answers need not wait behind model runs.
-    """
-
-    UNWANTED = re.compile(r"Starting granian|Listening at|Spawning worker|.*Python threads", re.DOTALL)
-
-    def __init__(self, address: str) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._address = address
+        self._writer = LineWriter(STANDARD_ERROR)
 
-    def filter(self, record: logging.LogRecord) -> bool:
-        """False for the lines that go."""
-        message = record.getMessage()
-        if message.startswith("Started worker"):
-            record.msg, record.args = f"Listening on {self._address} ({message.removeprefix('Started ')})", None
-        return self.UNWANTED.match(message) is None
+    def emit(self, record: logging.LogRecord) -> None:
+        """Has it written; whoever logs does not wait."""
+        try:
+            self._writer.write(self.format(record))
+        except Exception:  # noqa: BLE001  (as every handler of the standard library: a bad record must not end a request)
+            self.handleError(record)
+
+    def close(self) -> None:
+        """Waits a moment for the last lines."""
+        self._writer.close()
+        super().close()
+
+
+def configure(level: str) -> None:
+    """Sets up logging for a process that serves: what is at least of that level goes to standard error."""
+    logging.config.dictConfig(_configuration(level))
+
+
+def _configuration(level: str) -> dict[str, Any]:
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+        "handlers": {"errors": {"class": f"{__name__}.{Errors.__name__}", "formatter": "plain"}},
+        "root": {"level": level, "handlers": ["errors"]},
+    }

@@ -14,7 +14,16 @@ from service.cli import COMMANDS, LazyCommand, register
 from service.cli.model import model
 from tests.service.cli.conftest import PROGRAM
 
-HEAVY = ("tensorflow", "keras", "transformers", "numpy", "ai_edge_litert", "tokenizers", "flask_smorest", "granian")
+HEAVY = (
+    "tensorflow",
+    "keras",
+    "transformers",
+    "numpy",
+    "ai_edge_litert",
+    "tokenizers",
+    "flask_smorest",
+    "httptools",
+)
 PROBE = """
 import json, sys
 from service.__main__ import main

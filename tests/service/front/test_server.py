@@ -1,8 +1,10 @@
 """A real server process over a SQLite file and the default model."""
 
+import fcntl
 import http.client
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -20,7 +22,12 @@ from tests.service.conftest import ABSTRACT
 from tests.service.waiting import until
 
 ROOT = Path(__file__).parents[3]
-SERVE = "from config import load_settings; from service.front.server import run; run(load_settings())"
+SERVE = """
+from config import load_settings
+from service.app import Application
+from service.front.server import run
+run(load_settings(), Application.load)
+"""
 
 
 class Server:
@@ -40,8 +47,8 @@ class Server:
         self.process: subprocess.Popen[bytes] | None = None
 
     @contextmanager
-    def running(self) -> Iterator["Server"]:
-        self.process = start([sys.executable, "-c", SERVE], cwd=ROOT, env=os.environ | self.variables)
+    def running(self, **streams: int) -> Iterator["Server"]:
+        self.process = start([sys.executable, "-c", SERVE], cwd=ROOT, env=os.environ | self.variables, **streams)
         try:
             until(self._answers)
             yield self
@@ -69,7 +76,8 @@ class Server:
             headers = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
             connection.request(method, path, body, headers)
             response = connection.getresponse()
-            return response.status, dict(response.headers), json.loads(response.read() or b"null")
+            headers = {name.lower(): value for name, value in response.headers.items()}
+            return response.status, headers, json.loads(response.read() or b"null")
         finally:
             connection.close()
 
@@ -128,3 +136,92 @@ def chunked(server: Server, body: bytes) -> tuple[int, dict[str, str], Any]:
         return response.status, dict(response.headers), json.loads(response.read())
     finally:
         connection.close()
+
+
+def workers(server: Server) -> list[int]:
+    """The processes that serve."""
+    assert server.process is not None
+    children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children").read_text()
+    return [int(pid) for pid in children.split()]
+
+
+def alive(pid: int) -> bool:
+    try:
+        return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except FileNotFoundError:
+        return False
+
+
+def is_free(port: int) -> bool:
+    try:
+        with socket.create_server(("127.0.0.1", port)):
+            return True
+    except OSError:
+        return False
+
+
+def test_a_worker_that_dies_is_replaced_each_time(server: Server) -> None:
+    server.variables["ABSTRACTS_WORKERS"] = "2"
+    with server.running():
+        until(lambda: len(workers(server)) == 2)
+        for _ in range(3):
+            before = workers(server)
+            os.kill(before[0], signal.SIGKILL)
+            assert server.ask("GET", "/livez")[0] == 200  # by the other one
+            until(lambda: len(workers(server)) == 2 and workers(server) != before)  # noqa: B023
+        assert server.predict()[0] == 200
+
+
+def test_no_worker_survives_its_supervisor(server: Server) -> None:
+    server.variables["ABSTRACTS_WORKERS"] = "2"
+    with server.running():
+        until(lambda: len(workers(server)) == 2)
+        left = workers(server)
+        assert server.process is not None
+        server.process.kill()
+        server.process.wait(60)
+        until(lambda: not any(alive(pid) for pid in left))
+        until(lambda: is_free(server.port))
+
+
+def test_a_reload_replaces_every_worker_and_no_request_fails(server: Server) -> None:
+    server.variables["ABSTRACTS_WORKERS"] = "2"
+    statuses: list[int] = []
+    with server.running():
+        until(lambda: len(workers(server)) == 2)
+        before = set(workers(server))
+        assert server.process is not None
+        os.kill(server.process.pid, signal.SIGHUP)
+
+        def renewed() -> bool:
+            statuses.append(server.ask("GET", "/livez")[0])
+            return len(workers(server)) == 2 and not before & set(workers(server))
+
+        until(renewed)
+        assert server.predict()[0] == 200
+    assert set(statuses) == {200}
+
+
+def test_it_stops_within_seconds_whatever_its_clients_do(server: Server) -> None:
+    with server.running(), socket.create_connection(("127.0.0.1", server.port)) as half:
+        half.sendall(b"POST /api/predict/ HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+        assert server.ask("GET", "/livez")[0] == 200
+        assert server.process is not None
+        server.process.terminate()
+        assert server.process.wait(10) == 0
+
+
+def test_a_log_that_nobody_reads_holds_nobody_up(server: Server) -> None:
+    server.variables["ABSTRACTS_LOG_LEVEL"] = "INFO"
+    reading, writing = os.pipe()
+    try:
+        fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)
+        with server.running(stdout=writing, stderr=writing):
+            for _ in range(200):  # each is a line of about 100 bytes
+                assert server.ask("GET", "/livez")[0] == 200
+            assert server.process is not None
+            server.process.terminate()
+            assert server.process.wait(30) == 0
+    finally:
+        os.close(reading)
+        os.close(writing)
