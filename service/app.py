@@ -4,7 +4,7 @@ import os
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Final
 
-from flask import Flask
+from flask import Flask, Response
 
 from config import Settings, load_settings
 from service.bootstrap import Services
@@ -75,9 +75,8 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
 
     from service import problems, web
     from service.access import limiter
-    from service.access.gate import Gate
     from service.access.inherited import without_inherited
-    from service.api.blueprint import refuse_encoded_bodies
+    from service.api.blueprint import serve_plainly
     from service.api.openapi import make_api
     from service.cli import register
 
@@ -92,11 +91,10 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
         api.register_blueprint(part)
     api.register_blueprint(web.blueprint(api.spec.to_dict))
     limiter.install(services.limiter, app)
-    hops = services.settings.trusted_proxies
-    Gate(services.authenticator, services.limits, services.metrics, services.access_log, hops=hops).install(app)
-    app.before_request(problems.redirect)
-    app.before_request(refuse_encoded_bodies)
-    if hops:
+    serve_plainly(app)
+    services.gate.install(app)
+    app.before_request(_turn_away)
+    if hops := services.settings.trusted_proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=0, x_proto=hops, x_host=0)  # type: ignore[method-assign]
     app.wsgi_app = without_inherited(app.wsgi_app, os.environ)  # type: ignore[assignment, method-assign]
     return app
@@ -117,6 +115,15 @@ def _routes(services: Services) -> list[Any]:
         models.blueprint(services.registry),
         health.blueprint(services.registry, services.backend, services.metrics, services.is_reachable),
     ]
+
+
+def _turn_away() -> Response | None:
+    """Before each request: what no view is to see."""
+    from service.api.blueprint import refuse_encoded_body
+    from service.problems import redirect
+
+    refuse_encoded_body()
+    return redirect()
 
 
 def _version() -> str:

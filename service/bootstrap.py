@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from model.engines.base import Engine
     from model.registry import Registry
     from service.access.auth import Authenticator
+    from service.access.gate import Gate
     from service.access.ratelimits import RateLimits
     from service.jobs.attendants import Attendant
     from service.jobs.runner import Runner
@@ -245,6 +246,14 @@ class Services:
         metrics = Metrics()
         metrics.watch_store(lambda: self.backend.status())
         return metrics
+
+    @once
+    def gate(self) -> "Gate":
+        """What surrounds every request."""
+        from service.access.gate import Gate
+
+        hops = self.settings.trusted_proxies
+        return Gate(self.authenticator, self.limits, self.metrics, self.access_log, hops=hops)
 
     @once
     def access_log(self) -> "AccessLog | None":

@@ -85,6 +85,13 @@ class BrokerUnavailable(ServiceError):
         super().__init__("internal-error", message)
 
 
+class NotServing(ServiceError):
+    """The server could not be started."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("internal-error", message)
+
+
 class NotRunning(ServiceError):
     """No server runs that could be told something."""
 

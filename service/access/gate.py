@@ -106,31 +106,39 @@ class Gate:
         call.timings["auth"] = time.perf_counter() - started
 
     def _after(self, response: Response) -> Response:
-        environ, rule, status = request.environ, request.url_rule, response.status_code
-        call: Call = environ[_CALL]
-        add = response.headers.add
-        add("X-Content-Type-Options", "nosniff")
-        if environ["REQUEST_METHOD"] != "POST" and "Cache-Control" not in response.headers:
-            add("Cache-Control", "no-store")
+        environ, rule = request.environ, request.url_rule
+        method, route = environ["REQUEST_METHOD"], "" if rule is None else rule.rule
+        response.headers.extend(self.close(environ[_CALL], method, route, environ["PATH_INFO"], response.status_code))
+        if method != "POST":
+            response.headers.setdefault("Cache-Control", "no-store")
+        return response
+
+    def close(self, call: Call, method: str, route: str, path: str, status: int) -> list[tuple[str, str]]:
+        """Counts and logs a request that has been answered; the headers that every answer has.
+
+        route: the rule that matched, empty where none did.
+        """
+        headers = [("X-Content-Type-Options", "nosniff")]
         if call.windows:
-            add("RateLimit-Policy", policy_header(call.windows))
-            add("RateLimit", limit_header(call.windows))
+            headers.append(("RateLimit-Policy", policy_header(call.windows)))
+            headers.append(("RateLimit", limit_header(call.windows)))
         if call.timings:
-            add("Server-Timing", ", ".join([f"{name};dur={s * 1000:.3f}" for name, s in call.timings.items()]))
+            stages = [f"{name};dur={seconds * 1000:.3f}" for name, seconds in call.timings.items()]
+            headers.append(("Server-Timing", ", ".join(stages)))
         seconds = time.perf_counter() - call.started
-        route = "" if rule is None else rule.rule
-        self._metrics.request(environ["REQUEST_METHOD"], route, status, seconds)
+        self._metrics.request(method, route, status, seconds)
         if self._access_log is not None:
+            key = "" if call.key is None else call.key.id
             self._access_log.write(
                 access_line(
-                    method=environ["REQUEST_METHOD"],
+                    method=method,
                     route=route,
-                    path=environ["PATH_INFO"],
+                    path=path,
                     status=status,
                     seconds=seconds,
                     address=call.address,
-                    key="" if call.key is None else call.key.id,
+                    key=key,
                     cache=call.outcome,
                 )
             )
-        return response
+        return headers

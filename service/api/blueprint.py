@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, Final, NoReturn, TypeVar
 
 import flask_smorest  # type: ignore[import-untyped]
-from flask import request
+from flask import Flask, request
 from marshmallow import Schema, ValidationError
 from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import RequestEntityTooLarge
@@ -36,6 +36,8 @@ _SHORT: Final = 8 * 1024
 
 MAX_BODY_ATTRIBUTE: Final = "__max_body__"
 """The most bytes of a body, on views that take more or less than the app's bound."""
+SERVED_ATTRIBUTE: Final = "__served__"
+"""The view itself, on what flask-smorest made of it."""
 
 _GUARDS: Final[Mapping[Access, tuple[Slug, ...]]] = {"probe": (), "open": ("limit-exceeded",)}
 """What the gate may raise before views that need no key."""
@@ -43,29 +45,10 @@ _KEYED: Final[tuple[Slug, ...]] = ("key-missing", "key-refused", "scope-missing"
 
 
 class Parser(FlaskParser):
-    """Turns every fault in the arguments into an error of ours; unknown query parameters are faults.
-
-    JSON bodies are read here, not by webargs, whose general way takes as long as the rest of a stored answer.
-    """
+    """Turns every fault in the arguments into an error of ours; unknown query parameters are faults."""
 
     DEFAULT_VALIDATION_STATUS = KINDS["invalid-request"].status
     DEFAULT_UNKNOWN_BY_LOCATION: dict[str, str | None] = {}  # noqa: RUF012  (webargs' own class attribute)
-
-    def use_args(self, argmap: Any, *args: Any, location: str | None = None, **kwargs: Any) -> Callable[..., Any]:
-        """Decorates a view to take the loaded arguments after those of its route."""
-        if location != "json":
-            decorate: Callable[..., Any] = super().use_args(argmap, *args, location=location, **kwargs)
-            return decorate
-        schema = argmap() if isinstance(argmap, type) else argmap
-
-        def decorator(view: Callable[..., Any]) -> Callable[..., Any]:
-            @functools.wraps(view)
-            def wrapper(*view_args: Any, **view_kwargs: Any) -> Any:
-                return view(*view_args, load(schema, parse_json(read_body())), **view_kwargs)
-
-            return wrapper
-
-        return decorator
 
     def handle_error(self, error: ValidationError, *_: Any, **__: Any) -> NoReturn:
         """Raises InvalidRequest."""
@@ -83,6 +66,7 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
         level: Access,
         *,
         body: type[Schema] | None = None,
+        read: Callable[[bytes], Any] | None = None,
         query: type[Schema] | None = None,
         returns: type[Schema] | Mapping[str, Any] | None = None,
         problems: tuple[Slug, ...] = (),
@@ -98,35 +82,72 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
     ) -> Callable[[View], View]:
         """Adds a route for those whom `level` names; by default a POST if it takes a body, else a GET.
 
-        The view gets the loaded `body` or `query` first. `problems` are those that other routes do not have. `max_body`
-        is the most bytes of a body where it is not the app's bound. The rest is for the OpenAPI document: `headers` of
-        the answer, its `content_type` and `example`, `parameters` besides those in rule and query, and in `document`
-        more of the operation.
+        The view gets the loaded `body` or `query` first; with `read`, what that makes of the body's bytes, which `body`
+        then only describes. `problems` are those that other routes do not have. `max_body` is the most bytes of a body
+        where it is not the app's bound. The rest is for the OpenAPI document: `headers` of the answer, its
+        `content_type` and `example`, `parameters` besides those in rule and query, and in `document` more of the
+        operation.
         """
         guards = _GUARDS.get(level, _KEYED)
         named = header_references(
             (TIMED if level not in _GUARDS else LIMITED if guards else ()) if headers is None else headers
         )
         responses = problem_references((*problems, *guards)) | document.get("responses", {})
-        location = "json" if query is None else "query"
-        arguments = body or query
+        security = [] if level in _GUARDS else SECURITY
 
         def add(view: View) -> View:
-            if arguments is not None:
-                view = self.arguments(arguments, location=location, example=body_example)(view)
-            view = self.response(status, returns, headers=named, content_type=content_type, example=example)(view)
-            security = [] if level in _GUARDS else SECURITY
-            view = self.doc(**{**document, "responses": responses}, security=security)(view)
-            if max_body is not None:
-                view = _with_bound(max_body, view)
+            served = access(level)(_bounded(max_body, self._reading(view, body, query, read)))
+            documented: Callable[..., Any] = served
+            if body is not None:
+                documented = self.arguments(body, example=body_example)(documented)
+            if query is not None:
+                documented = self.arguments(query, location="query")(documented)
+            documented = self.response(status, returns, headers=named, content_type=content_type, example=example)(
+                documented
+            )
+            documented = self.doc(**{**document, "responses": responses}, security=security)(documented)
+            setattr(documented, SERVED_ATTRIBUTE, served)
             methods = [method or ("GET" if body is None else "POST")]
-            self.add_url_rule(rule, view_func=access(level)(view), methods=methods, parameters=[*parameters])
+            self.add_url_rule(rule, view_func=documented, methods=methods, parameters=[*parameters])
             return view
 
         return add
 
+    def _reading(
+        self,
+        view: Callable[..., Any],
+        body: type[Schema] | None,
+        query: type[Schema] | None,
+        read: Callable[[bytes], Any] | None,
+    ) -> Callable[..., Any]:
+        """The view with its arguments read from the request."""
+        if query is not None:
+            view = self.ARGUMENTS_PARSER.use_args(query, location="query")(view)
+        return view if body is None else _with_body(read or functools.partial(_load, body()), view)
 
-def _with_bound(max_body: int, view: View) -> View:
+
+def serve_plainly(app: Flask) -> None:
+    """Lets the app call each view itself: what flask-smorest wraps around it describes it, and takes its time."""
+    for endpoint, view in app.view_functions.items():
+        app.view_functions[endpoint] = getattr(view, SERVED_ATTRIBUTE, view)
+
+
+def _load(schema: Schema, body: bytes) -> dict[str, Any]:
+    return load(schema, parse_json(body))
+
+
+def _with_body(read: Callable[[bytes], Any], view: View) -> View:
+    @functools.wraps(view)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        return view(read(read_body()), *args, **kwargs)
+
+    return wrapper  # type: ignore[return-value]
+
+
+def _bounded(max_body: int | None, view: View) -> View:
+    if max_body is None:
+        return view
+
     @functools.wraps(view)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
         request.max_content_length = max_body
@@ -136,8 +157,8 @@ def _with_bound(max_body: int, view: View) -> View:
     return wrapper  # type: ignore[return-value]
 
 
-def refuse_encoded_bodies() -> None:
-    """Before each request: raises ServiceError `wrong-content-encoding` for a body that is compressed."""
+def refuse_encoded_body() -> None:
+    """Raises ServiceError `wrong-content-encoding` for a body that is compressed."""
     encoding = request.environ.get("HTTP_CONTENT_ENCODING", "")
     if encoding and encoding.strip().lower() != "identity":
         raise ServiceError("wrong-content-encoding", "The body is compressed. Send it without Content-Encoding.")

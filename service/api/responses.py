@@ -9,6 +9,7 @@ from service.access.gate import current_call
 from service.predicting.predictor import NO_DIRECTIVES, Answer, Directives
 from service.predicting.rendering import RenderOptions, render
 
+CONTENT_TYPE: Final = "application/json"
 _CACHE_STATUS: Final = {
     ("hit", True): "abstracts; hit",
     ("miss", True): "abstracts; fwd=uri-miss; stored",
@@ -46,14 +47,21 @@ def prediction_response(
 ) -> Response:
     """The response to a POST, with `more` members of its object. Its ETag is that of the stored prediction."""
     current_call().answered(answer.outcome, answer.timings)
+    headers = answer_headers(answer, options, requested)
+    return Response(render(answer, options, more), headers=headers, content_type=CONTENT_TYPE)
+
+
+def answer_headers(
+    answer: Answer, options: RenderOptions, requested: Directives = NO_DIRECTIVES
+) -> list[tuple[str, str]]:
+    """What the response says about where the answer came from."""
     status = _CACHE_STATUS[answer.outcome, answer.stored]
     if requested.no_cache:
         status = status.replace("fwd=uri-miss", "fwd=request")
     headers = [("Cache-Status", status), ("ETag", etag(answer, options))]
     if answer.outcome == "hit":
         headers.append(("Age", str(int(answer.age))))
-    body = render(answer, options, more)
-    return Response(body, headers=headers, content_type="application/json")
+    return headers
 
 
 def etag(answer: Answer, options: RenderOptions) -> str:

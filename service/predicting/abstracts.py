@@ -33,10 +33,8 @@ def read_abstract(value: object) -> Abstract:
     """
     if not isinstance(value, str):
         raise _invalid("Not a string. Send the abstract's text.")
-    if found := _CONTROL.search(value):
-        raise _invalid(f"The control character U+{ord(found[0]):04X} is in it. Remove it.")
-    if found := _SURROGATE.search(value):
-        raise _invalid(f"The lone surrogate U+{ord(found[0]):04X} is in it. Send valid Unicode.")
+    if not value.isprintable():
+        _refuse_unprintable(value)
     if len(value) > MAX_RAW:
         raise _invalid(f"It has {len(value)} characters. Send one abstract, of at most {MAX_CHARACTERS}.")
     raw = value.strip()
@@ -59,6 +57,13 @@ def abstract_or_error(value: object) -> Abstract | InvalidRequest:
         return read_abstract(value)
     except InvalidRequest as error:
         return error
+
+
+def _refuse_unprintable(value: str) -> None:
+    if found := _CONTROL.search(value):
+        raise _invalid(f"The control character U+{ord(found[0]):04X} is in it. Remove it.")
+    if found := _SURROGATE.search(value):
+        raise _invalid(f"The lone surrogate U+{ord(found[0]):04X} is in it. Send valid Unicode.")
 
 
 def _invalid(message: str) -> InvalidRequest:

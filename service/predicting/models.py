@@ -59,6 +59,10 @@ class Models:
                 raise
             raise ModelUnavailable(asked, "not installed", "it is the default and is not installed") from error
 
+    def opened(self, name: str | None) -> ServedModel | None:
+        """The model of that name, or the default one, if it has answered before."""
+        return self._served.get(self._registry.default if name is None else name)
+
     def ready(self) -> dict[str, ServedModel]:
         """Every model that can answer, by name."""
         return {listing.name: self.get(listing.name) for listing in self._registry.list() if listing.state == "ready"}

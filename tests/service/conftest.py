@@ -16,6 +16,7 @@ from model.classifier import Classifier
 from service.app import Application, create_app
 from service.bootstrap import Services
 from tests.service.faults import FailingBackend
+from tests.service.front.lane_client import LaneClient, make_lane
 
 LABELS = ("astro-ph", "cs", "hep-ph", "math")
 THRESHOLD = 0.5
@@ -136,6 +137,7 @@ def client(app: Application, key: str) -> FlaskClient:
 
 
 def with_key(app: Application, key: str) -> FlaskClient:
+    app.test_client_class = type("Client", (LaneClient,), {"lane": make_lane(app.services)})
     client = app.test_client()
     client.environ_base["HTTP_AUTHORIZATION"] = f"Bearer {key}"
     return client

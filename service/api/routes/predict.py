@@ -14,9 +14,11 @@ from service.api.routes.jobs import IDEMPOTENCY_KEY, JOB_HEADERS, accepted
 from service.api.schemas import JobResponse, PredictionResponse
 from service.errors import Slug
 from service.jobs.intake import Intake
+from service.predicting.abstracts import Abstract
 from service.predicting.models import Models
 from service.predicting.predictor import Directives, Predictor
-from service.predicting.requests import PredictRequest, render_options
+from service.predicting.rendering import RenderOptions
+from service.predicting.requests import PredictRequest, predict_request
 
 RESPOND_ASYNC: Final = "respond-async"
 PROBLEMS: Final[tuple[Slug, ...]] = (*BODY_PROBLEMS, "overloaded", "model-not-ready", "engine-failed", "not-stored")
@@ -36,6 +38,7 @@ _AS_A_JOB: Final = {
 }
 _ENDPOINT: Final[dict[str, Any]] = {
     "body": PredictRequest,
+    "read": predict_request,
     "returns": PredictionResponse,
     "headers": PREDICTED,
     "body_example": {"abstract": ABSTRACT, "top_k": 3},
@@ -49,25 +52,26 @@ def blueprint(models: Models, predictor: Predictor, intake: Intake) -> Blueprint
     """The routes of single predictions."""
     routes = Blueprint("predict", __name__, description="Classify an abstract.")
 
-    def answer(name: str | None, arguments: dict[str, Any]) -> Response:
-        model, call, requested = models.get(name), current_call(), directives()
+    def answer(name: str | None, asked: tuple[Abstract, RenderOptions]) -> Response:
+        (abstract, options), model, call, requested = asked, models.get(name), current_call(), directives()
         if call.key is not None and wants_a_job(requested):
-            texts, asked = [arguments["abstract"].raw], {**arguments, "model": model.name}
-            response = accepted(intake.submit(call.key.id, texts, asked, request.headers.get("Idempotency-Key")))
+            job = {"model": model.name, "threshold": options.threshold, "top_k": options.top_k}
+            name_of_job = request.headers.get("Idempotency-Key")
+            response = accepted(intake.submit(call.key.id, [abstract.raw], job, name_of_job))
             response.headers["Preference-Applied"] = RESPOND_ASYNC
             return response
-        found = predictor.predict_one(model, arguments["abstract"], requested, call.payer)
-        return prediction_response(found, render_options(arguments), requested)
+        found = predictor.predict_one(model, abstract, requested, call.payer)
+        return prediction_response(found, options, requested)
 
     @routes.endpoint("/api/predict/", "predict", problems=PROBLEMS, **_ENDPOINT)
-    def predict(arguments: dict[str, Any]) -> Response:
+    def predict(asked: tuple[Abstract, RenderOptions]) -> Response:
         """Classify an abstract with the default model."""
-        return answer(None, arguments)
+        return answer(None, asked)
 
     @routes.endpoint("/api/models/<model>/predict", "predict", problems=("unknown-model", *PROBLEMS), **_ENDPOINT)
-    def predict_with(arguments: dict[str, Any], model: str) -> Response:
+    def predict_with(asked: tuple[Abstract, RenderOptions], model: str) -> Response:
         """Classify an abstract with a named model."""
-        return answer(model, arguments)
+        return answer(model, asked)
 
     return routes
 
