@@ -4,7 +4,7 @@ import os
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Final
 
-from flask import Flask, Response
+from flask import Flask
 
 from config import Settings, load_settings
 from service.bootstrap import Services
@@ -52,6 +52,7 @@ class Application(Flask):
             app,
             app.max_body,
             settings.server_threads,
+            lane=app.services.lane,
             multiprocess=settings.workers > 1,
             close=app.services.close,
         )
@@ -76,7 +77,7 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
     from service import problems, web
     from service.access import limiter
     from service.access.inherited import without_inherited
-    from service.api.blueprint import serve_plainly
+    from service.api.blueprint import serve_plainly, turn_away
     from service.api.openapi import make_api
     from service.cli import register
 
@@ -93,7 +94,7 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
     limiter.install(services.limiter, app)
     serve_plainly(app)
     services.gate.install(app)
-    app.before_request(_turn_away)
+    app.before_request(turn_away)
     if hops := services.settings.trusted_proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=0, x_proto=hops, x_host=0)  # type: ignore[method-assign]
     app.wsgi_app = without_inherited(app.wsgi_app, os.environ)  # type: ignore[assignment, method-assign]
@@ -115,15 +116,6 @@ def _routes(services: Services) -> list[Any]:
         models.blueprint(services.registry),
         health.blueprint(services.registry, services.backend, services.metrics, services.is_reachable),
     ]
-
-
-def _turn_away() -> Response | None:
-    """Before each request: what no view is to see."""
-    from service.api.blueprint import refuse_encoded_body
-    from service.problems import redirect
-
-    refuse_encoded_body()
-    return redirect()
 
 
 def _version() -> str:

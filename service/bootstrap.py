@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from service.access.auth import Authenticator
     from service.access.gate import Gate
     from service.access.ratelimits import RateLimits
+    from service.front.lane import Lane
     from service.jobs.attendants import Attendant
     from service.jobs.runner import Runner
     from service.pdf.extract import Extractor
@@ -254,6 +255,14 @@ class Services:
 
         hops = self.settings.trusted_proxies
         return Gate(self.authenticator, self.limits, self.metrics, self.access_log, hops=hops)
+
+    @once
+    def lane(self) -> "Lane":
+        """What answers before Flask where it can."""
+        from service.front.lane import Lane
+
+        hops, near = self.settings.trusted_proxies, self.backend.near
+        return Lane(self.models, self.predictor, self.authenticator, self.limits, self.gate, hops=hops, near=near)
 
     @once
     def access_log(self) -> "AccessLog | None":

@@ -97,10 +97,3 @@ class NotRunning(ServiceError):
 
     def __init__(self, message: str) -> None:
         super().__init__("internal-error", message)
-
-
-class NotServing(ServiceError):
-    """The server could not be started."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__("internal-error", message)

@@ -59,6 +59,8 @@ class Backend(ABC):
 
     shared: ClassVar[bool]
     """Whether other processes can see what is stored."""
+    near: ClassVar[bool]
+    """Whether it is on this machine: a read then takes less time than to have another thread do it."""
 
     @abstractmethod
     def get(self, namespace: str, key: str) -> Entry | None:

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, Final, NoReturn, TypeVar
 
 import flask_smorest  # type: ignore[import-untyped]
-from flask import Flask, request
+from flask import Flask, Response, request
 from marshmallow import Schema, ValidationError
 from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import RequestEntityTooLarge
@@ -18,7 +18,7 @@ from service.api.openapi import LIMITED, SECURITY, TIMED, header_references, pro
 from service.errors import ServiceError, Slug
 from service.input.json_text import malformed, parse_json
 from service.predicting.requests import invalid, load
-from service.problems import KINDS
+from service.problems import KINDS, redirect
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -66,52 +66,61 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
         level: Access,
         *,
         body: type[Schema] | None = None,
-        read: Callable[[bytes], Any] | None = None,
         query: type[Schema] | None = None,
-        returns: type[Schema] | Mapping[str, Any] | None = None,
-        problems: tuple[Slug, ...] = (),
+        read: Callable[[bytes], Any] | None = None,
         method: str | None = None,
-        status: HTTPStatus = HTTPStatus.OK,
         max_body: int | None = None,
-        headers: Sequence[str] | None = None,
-        content_type: str | None = None,
-        body_example: Mapping[str, Any] | None = None,
-        example: Mapping[str, Any] | None = None,
         parameters: Sequence[Mapping[str, Any]] = (),
-        document: Mapping[str, Any] = MappingProxyType({}),
+        **described: Any,
     ) -> Callable[[View], View]:
         """Adds a route for those whom `level` names; by default a POST if it takes a body, else a GET.
 
         The view gets the loaded `body` or `query` first; with `read`, what that makes of the body's bytes, which `body`
-        then only describes. `problems` are those that other routes do not have. `max_body` is the most bytes of a body
-        where it is not the app's bound. The rest is for the OpenAPI document: `headers` of the answer, its
-        `content_type` and `example`, `parameters` besides those in rule and query, and in `document` more of the
-        operation.
+        then only describes. `max_body` is the most bytes of a body where it is not the app's bound. `parameters` are
+        those besides rule and query, and `described` what else the OpenAPI document says (`_documented`).
         """
-        guards = _GUARDS.get(level, _KEYED)
-        named = header_references(
-            (TIMED if level not in _GUARDS else LIMITED if guards else ()) if headers is None else headers
-        )
-        responses = problem_references((*problems, *guards)) | document.get("responses", {})
-        security = [] if level in _GUARDS else SECURITY
 
         def add(view: View) -> View:
             served = access(level)(_bounded(max_body, self._reading(view, body, query, read)))
-            documented: Callable[..., Any] = served
-            if body is not None:
-                documented = self.arguments(body, example=body_example)(documented)
-            if query is not None:
-                documented = self.arguments(query, location="query")(documented)
-            documented = self.response(status, returns, headers=named, content_type=content_type, example=example)(
-                documented
-            )
-            documented = self.doc(**{**document, "responses": responses}, security=security)(documented)
+            documented = self._documented(served, level, body, query, **described)
             setattr(documented, SERVED_ATTRIBUTE, served)
             methods = [method or ("GET" if body is None else "POST")]
             self.add_url_rule(rule, view_func=documented, methods=methods, parameters=[*parameters])
             return view
 
         return add
+
+    def _documented(
+        self,
+        view: Callable[..., Any],
+        level: Access,
+        body: type[Schema] | None,
+        query: type[Schema] | None,
+        *,
+        returns: type[Schema] | Mapping[str, Any] | None = None,
+        problems: tuple[Slug, ...] = (),
+        status: HTTPStatus = HTTPStatus.OK,
+        headers: Sequence[str] | None = None,
+        content_type: str | None = None,
+        body_example: Mapping[str, Any] | None = None,
+        example: Mapping[str, Any] | None = None,
+        document: Mapping[str, Any] = MappingProxyType({}),
+    ) -> Callable[..., Any]:
+        """The view as flask-smorest describes it. `problems` are those that other routes do not have; `headers`,
+        `content_type` and `example` are of the answer; `document` has more of the operation.
+        """
+        guards = _GUARDS.get(level, _KEYED)
+        usual = TIMED if level not in _GUARDS else LIMITED if guards else ()
+        named = header_references(usual if headers is None else headers)
+        if body is not None:
+            view = self.arguments(body, example=body_example)(view)
+        if query is not None:
+            view = self.arguments(query, location="query")(view)
+        view = self.response(status, returns, headers=named, content_type=content_type, example=example)(view)
+        responses = problem_references((*problems, *guards)) | document.get("responses", {})
+        security = [] if level in _GUARDS else SECURITY
+        documented: Callable[..., Any] = self.doc(**{**document, "responses": responses}, security=security)(view)
+        return documented
 
     def _reading(
         self,
@@ -157,11 +166,12 @@ def _bounded(max_body: int | None, view: View) -> View:
     return wrapper  # type: ignore[return-value]
 
 
-def refuse_encoded_body() -> None:
-    """Raises ServiceError `wrong-content-encoding` for a body that is compressed."""
+def turn_away() -> Response | None:
+    """Before each request: what no view is to see. Raises ServiceError `wrong-content-encoding` for a packed body."""
     encoding = request.environ.get("HTTP_CONTENT_ENCODING", "")
     if encoding and encoding.strip().lower() != "identity":
         raise ServiceError("wrong-content-encoding", "The body is compressed. Send it without Content-Encoding.")
+    return redirect()
 
 
 def read_body() -> bytes:

@@ -4,6 +4,7 @@ What it does not know it passes on, untouched and uncounted; Flask stays the des
 done by the functions that the routes use, so answers and headers are the same.
 """
 
+import math
 import time
 from collections.abc import Mapping
 from typing import Final
@@ -27,12 +28,15 @@ ROUTES: Final = {"/api/predict/": "/api/predict/", "/api/predict": "/api/predict
 NAMED: Final = "/api/models/"
 PREDICT: Final = "/predict"
 NAMED_ROUTE: Final = "/api/models/<model>/predict"
+SLOW_SECONDS: Final = 0.02
+WARY_SECONDS: Final = 5.0
+"""For so long after a look into a near store that took so long, a thread looks, as into one far away."""
 FOR_FLASK: Final = ("cache-control", "prefer", "content-encoding", "expect")
 """Request headers that ask for more than a stored answer."""
 
 
 class Lane:
-    """Called with each small request, on the event loop: it does not wait."""
+    """Called with each small request, on the event loop: it waits for nothing but a near store that answers at once."""
 
     def __init__(
         self,
@@ -43,17 +47,19 @@ class Lane:
         gate: Gate,
         *,
         hops: int,
+        near: bool,
     ) -> None:
-        """`hops`: the proxies in front, whose X-Forwarded-For is believed."""
+        """`hops`: the proxies in front, whose X-Forwarded-For is believed. `near`: the store is on this machine."""
         self._models = models
         self._predictor = predictor
         self._authenticator = authenticator
         self._limits = limits
         self._gate = gate
         self._hops = hops
+        self._wary_until = 0.0 if near else math.inf
 
     def __call__(self, request: Request) -> Reply | Later | None:
-        """The answer if it is in memory; else what looks into the store, in a thread; None if that is not for here."""
+        """The answer; or what looks into the store, for a thread to run; None if the request is not for here."""
         if request.method != "POST" or request.query:
             return None
         route, model = self._model_of(request.path)
@@ -68,15 +74,24 @@ class Lane:
         if asked is None:
             return None
         key, options = model.key(asked[0].text), asked[1]
-        answer = self._predictor.recall(model, key, ask_store=False)
+        answer = self._predictor.recall(model, key)
         if answer is not None:
             return self._reply(call, route, answer, options)
 
-        def later() -> Reply | None:
-            stored = self._predictor.recall(model, key, ask_store=True)
+        def find() -> Reply | None:
+            stored = self._predictor.fetch(model, key)
             return None if stored is None else self._reply(call, route, stored, options)
 
-        return later
+        return find if time.monotonic() < self._wary_until else self._find_here(find)
+
+    def _find_here(self, find: Later) -> Reply | None:
+        """Looks into a store that answers in less time than it takes to have a thread do it, as long as it does."""
+        started = time.monotonic()
+        reply = find()
+        ended = time.monotonic()
+        if ended - started > SLOW_SECONDS:
+            self._wary_until = ended + WARY_SECONDS
+        return reply
 
     def _model_of(self, path: str) -> tuple[str, ServedModel | None]:
         route = ROUTES.get(path)

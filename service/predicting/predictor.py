@@ -121,15 +121,18 @@ class Predictor:
             raise answer
         return answer
 
-    def recall(self, model: ServedModel, key: str, *, ask_store: bool) -> Answer | None:
-        """The answer kept in memory, or else in the store if it is to be asked; None if there is none. Never raises.
-
-        It is not counted: give it to `count` when it is sent.
-        """
+    def recall(self, model: ServedModel, key: str) -> Answer | None:
+        """The answer kept in memory, or None. It is not counted: give it to `count` when it is sent."""
         started = time.perf_counter()
         prediction = self._memory.get(key)
-        if prediction is None and ask_store:
-            prediction = self._look_up(model, [key]).get(key)
+        if prediction is None:
+            return None
+        return _hit(model, prediction, NO_DIRECTIVES, {"store": time.perf_counter() - started})
+
+    def fetch(self, model: ServedModel, key: str) -> Answer | None:
+        """The answer in the store, or None, also while that is out. It is not counted, either."""
+        started = time.perf_counter()
+        prediction = self._from_store(model, [key]).get(key)
         if prediction is None:
             return None
         return _hit(model, prediction, NO_DIRECTIVES, {"store": time.perf_counter() - started})
@@ -155,21 +158,22 @@ class Predictor:
         """What memory or the store has; an outage of the store is a miss."""
         found = {key: prediction for key in keys if (prediction := self._memory.get(key)) is not None}
         absent = [key for key in keys if key not in found]
-        if absent:
-            try:
-                stored = self._fetch(model, absent)
-            except StorageError:
-                return found
-            for key, prediction in stored.items():
-                found[key] = prediction
-                self._memory.put(prediction)
-        return found
+        return found | self._from_store(model, absent) if absent else found
 
-    def _fetch(self, model: ServedModel, keys: list[str]) -> dict[str, Prediction]:
-        if len(keys) > 1:
-            return self._predictions.get_many(keys, model.name, len(model.labels))
-        found = self._predictions.get(keys[0], model.name, len(model.labels))
-        return {} if found is None else {found.id: found}
+    def _from_store(self, model: ServedModel, keys: list[str]) -> dict[str, Prediction]:
+        """What the store has; nothing while it is out. Memory keeps it."""
+        labels = len(model.labels)
+        try:
+            if len(keys) > 1:
+                found = self._predictions.get_many(keys, model.name, labels)
+            else:
+                one = self._predictions.get(keys[0], model.name, labels)
+                found = {} if one is None else {one.id: one}
+        except StorageError:
+            return {}
+        for prediction in found.values():
+            self._memory.put(prediction)
+        return found
 
     def _compute_or_error(
         self, model: ServedModel, key: str, abstract: Abstract, directives: Directives, payer: Payer | None

@@ -44,6 +44,7 @@ class MemoryBackend(Backend):
     """Gone with the process and not shared with its forks. Never Unavailable. `now` gives unix seconds."""
 
     shared = False
+    near = True
 
     def __init__(self, now: Callable[[], float] = time.time) -> None:
         self._now = now

@@ -75,6 +75,7 @@ class CouchbaseBackend(Backend):
     """
 
     shared = True
+    near = False
 
     def __init__(
         self, url: CouchbaseUrl, options: Options, now: Callable[[], float] = time.time, pause: float = PAUSE

@@ -48,6 +48,7 @@ class SQLiteBackend(Backend):
     """
 
     shared = True
+    near = True
 
     def __init__(
         self,

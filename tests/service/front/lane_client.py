@@ -78,4 +78,4 @@ def make_lane(services: Any) -> Lane:
     limits = RateLimits(strategy_of(limiter), ip=LOOSE, key=LOOSE, inference=LOOSE)
     predictor = Predictor(services.predictions, services.memory, metrics, flight_timeout=1.0)
     gate = Gate(services.authenticator, limits, metrics, None)
-    return Lane(services.models, predictor, services.authenticator, limits, gate, hops=0)
+    return Lane(services.models, predictor, services.authenticator, limits, gate, hops=0, near=False)

@@ -99,8 +99,7 @@ def test_what_it_does_not_know_it_passes_on(lane: Lane, key: str, made: Callable
 def test_it_never_says_no_and_counts_nothing_then(make_services: MakeServices) -> None:
     services = make_services(LIMIT_KEY="3 per day")
     key = services.keys.create("x", ["predict"])[1]
-    client = with_key(create_app(services=services), key)
-    lane = Lane(services.models, services.predictor, services.authenticator, services.limits, services.gate, hops=0)
+    client, lane = with_key(create_app(services=services), key), services.lane
     assert client.post("/api/predict/", json={"abstract": ABSTRACT}).status_code == 200
     answered = [asked(lane, request(key)) for _ in range(4)]
     assert [reply is not None for reply in answered] == [True, True, False, False]
@@ -115,10 +114,9 @@ def test_the_store_is_out_and_memory_answers(lane: Lane, services: TestServices,
 
 
 def test_the_address_counts_that_the_proxies_name(make_services: MakeServices) -> None:
-    services = make_services(LIMIT_IP="2 per day")
+    services = make_services(LIMIT_IP="2 per day", TRUSTED_PROXIES="1")
     key = services.keys.create("x", ["predict"])[1]
-    client = with_key(create_app(services=services), key)
-    lane = Lane(services.models, services.predictor, services.authenticator, services.limits, services.gate, hops=1)
+    client, lane = with_key(create_app(services=services), key), services.lane
     assert client.post("/api/predict/", json={"abstract": ABSTRACT}).status_code == 200
     for number in range(5):
         assert asked(lane, request(key, x_forwarded_for=f"203.0.113.{number}")) is not None
