@@ -47,15 +47,18 @@ class Application(Flask):
         settings = load_settings()
         logs.configure(settings.log_level)
         app = create_app(settings)
-        app.services.attendant.wake()
-        return Served(
+        services = app.services
+        services.attendant.wake()
+        served = Served(
             app,
             app.max_body,
             settings.server_threads,
-            lane=app.services.lane,
+            lane=services.lane,
             multiprocess=settings.workers > 1,
-            close=app.services.close,
+            close=services.close,
         )
+        services.metrics.watch_server(served.ended, lambda: logs.lost_lines(services.access_log))
+        return served
 
 
 def create_cli(settings: Settings | None = None) -> Application:

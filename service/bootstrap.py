@@ -137,10 +137,11 @@ class Services:
     def make_classifier(self, artifact: "Artifact") -> "Classifier":
         """A classifier of the caller's own, which closes it."""
         from model.classifier import Classifier
+        from service.cores import available_cores
 
         return Classifier(
             artifact,
-            threads=self.settings.threads or _cores(),
+            threads=self.settings.threads or available_cores(),
             queue_size=self.settings.queue_size,
             queue_deadline=self.settings.queue_deadline.total_seconds(),
             make_engine=self._make_engine,
@@ -282,10 +283,3 @@ class Services:
             self.backend.close()
         if "access_log" in opened and self.access_log is not None:
             self.access_log.close()
-
-
-def _cores() -> int:
-    """The cores that this process may use."""
-    import os
-
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

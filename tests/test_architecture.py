@@ -26,7 +26,7 @@ LAYERS: Final = {
     ),
     "storage": ({"errors"}, {"base"}, {"breaker"}, {"backends", "records"}, {"connect"}, {"ratelimit"}),
     "service": (
-        {"errors", "listings"},
+        {"cores", "errors", "listings"},
         {"telemetry"},
         {"access"},
         {"pdf"},

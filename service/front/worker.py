@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.utils import formatdate
 from typing import Final, TypeVar
 
@@ -54,6 +54,8 @@ class Served:
     lane: Lane | None = None
     multiprocess: bool = False
     close: Callable[[], None] = lambda: None
+    ended: Counter[str] = field(default_factory=Counter)
+    """What ends otherwise than by an answer of the application, by reason; the worker counts here."""
 
 
 class Worker:
@@ -63,12 +65,10 @@ class Worker:
         self.application, self.lane, self.limit_of = served.application, served.lane, served.limit_of
         host, port = listener.getsockname()[:2]
         self.place = Place(host, str(port), served.multiprocess)
-        self._listener = listener
+        self._listener, self._ended = listener, served.ended
         self.loop = asyncio.get_running_loop()
         self.connections: set[Connection] = set()
         self.room = Room()
-        self.counts: Counter[str] = Counter()
-        """What ended otherwise than by an answer of the application, by reason."""
         self.stopping = False
         self._adopting: set[asyncio.Task[None]] = set()
         self._pool = Pool("request", served.threads, WAITING)
@@ -102,7 +102,7 @@ class Worker:
 
     def count(self, reason: str) -> None:
         """Counts what went wrong, for /metrics."""
-        self.counts[reason] += 1
+        self._ended[reason] += 1
 
     def on_loop(self, task: Callable[[], None]) -> None:
         """Runs the task on the event loop; from any thread."""

@@ -123,10 +123,21 @@ class Errors(logging.Handler):
         except Exception:  # noqa: BLE001  (as every handler of the standard library: a bad record must not end a request)
             self.handleError(record)
 
+    @property
+    def lost(self) -> int:
+        """How many were not written."""
+        return self._writer.lost
+
     def close(self) -> None:
         """Waits a moment for the last lines."""
         self._writer.close()
         super().close()
+
+
+def lost_lines(access_log: AccessLog | None) -> int:
+    """The lines that were lost in this process, of the access log and of what goes to standard error."""
+    handlers = (each for each in logging.getLogger().handlers if isinstance(each, Errors))
+    return sum(each.lost for each in handlers) + (0 if access_log is None else access_log.lost)
 
 
 def configure(level: str) -> None:

@@ -65,6 +65,10 @@ class Metrics:
         """Asks for the store's own count and state at each scrape."""
         self.registry.register(_Store(status))
 
+    def watch_server(self, ended: Mapping[str, int], lost_lines: Callable[[], int]) -> None:
+        """Reads at each scrape what the server ended without the application, by reason, and how much log is lost."""
+        self.registry.register(_Server(ended, lost_lines))
+
     def exposition(self) -> bytes:
         """Everything in the text format."""
         return generate_latest(self.registry)
@@ -81,6 +85,25 @@ class _Store(Collector):
             errors.add_metric([kind], number)
         yield errors
         yield GaugeMetricFamily("abstracts_store_available", "0 while a breaker is open.", value=not status.out)
+
+    def describe(self) -> Iterable[Metric]:
+        return []
+
+
+class _Server(Collector):
+    def __init__(self, ended: Mapping[str, int], lost_lines: Callable[[], int]) -> None:
+        self._ended, self._lost_lines = ended, lost_lines
+
+    def collect(self) -> Iterator[Metric]:
+        ended = CounterMetricFamily(
+            "abstracts_server_ended", "Requests and connections that the server itself ended.", labels=["reason"]
+        )
+        for reason, number in tuple(self._ended.items()):
+            ended.add_metric([reason], number)
+        yield ended
+        yield CounterMetricFamily(
+            "abstracts_log_lines_lost", "Log lines that found no reader.", value=self._lost_lines()
+        )
 
     def describe(self) -> Iterable[Metric]:
         return []

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -18,8 +19,8 @@ SMALL = 64 << 10
 class Served:
     """A worker that serves on `port`."""
 
-    def __init__(self, port: int, worker: Worker) -> None:
-        self.port, self.worker = port, worker
+    def __init__(self, port: int, worker: Worker, ended: Counter[str]) -> None:
+        self.port, self.worker, self.ended = port, worker, ended
 
     def connect(self) -> socket.socket:
         return socket.create_connection(("127.0.0.1", self.port), 30)
@@ -40,14 +41,14 @@ def served(
     threads: int = 4,
 ) -> Iterator[Served]:
     """Serves the application; afterwards the worker has stopped."""
-    loop = asyncio.new_event_loop()
+    loop, what = asyncio.new_event_loop(), worker.Served(application, limit_of, threads, lane)
     started: list[Worker] = []
     ready = threading.Event()
     stop: list[asyncio.Event] = []
     with listening("127.0.0.1", 0) as listener:
 
         async def main() -> None:
-            started.append(Worker(worker.Served(application, limit_of, threads, lane), listener))
+            started.append(Worker(what, listener))
             stop.append(asyncio.Event())
             ready.set()
             await started[0].serve(stop[0])
@@ -56,7 +57,7 @@ def served(
         thread.start()
         assert ready.wait(30)
         try:
-            yield Served(listener.getsockname()[1], started[0])
+            yield Served(listener.getsockname()[1], started[0], what.ended)
         finally:
             loop.call_soon_threadsafe(stop[0].set)
             thread.join(30)

@@ -122,6 +122,7 @@ def test_whoever_sends_too_much_reads_the_answer() -> None:
         with pytest.raises(urllib.error.HTTPError) as error:
             urllib.request.urlopen(urllib.request.Request(url, data=BIG), timeout=60)
         assert (error.value.code, error.value.read()) == (413, b"done")
+        error.value.close()
         with requests.Session() as session:
             codes = [session.post(url, data=b"x" * size, timeout=60).status_code for size in (10, 70_000) * 50]
         assert codes == [200, 413] * 50
@@ -170,7 +171,7 @@ def test_what_is_no_proper_request_is_refused_and_the_connection_closed(case: st
         assert answer.startswith(f"HTTP/1.1 {status} ".encode())
         slug = {400: "malformed-http", 431: "head-too-large"}[status]
         assert json.loads(body_of(answer))["type"] == f"/problems/{slug}"
-        assert here.worker.counts == {slug: 1}
+        assert here.ended == {slug: 1}
 
 
 def test_an_upgrade_is_not_taken_up() -> None:
@@ -302,7 +303,7 @@ def test_the_lane_answers_first() -> None:
         ):
             answer = session.post(f"http://127.0.0.1:{here.port}{path}", data=b"abc", timeout=30)
             assert (answer.content, answer.headers.get("X-By")) == (b"abc", by)
-        assert here.worker.counts == {"lane-failed": 1}
+        assert here.ended == {"lane-failed": 1}
         large = session.post(f"http://127.0.0.1:{here.port}/at-once", data=io.BytesIO(b"x" * 70_000), timeout=30)
         assert "X-By" not in large.headers
 

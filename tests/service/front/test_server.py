@@ -8,12 +8,15 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 
 from config import load_settings
 from service.bootstrap import Services
@@ -80,6 +83,12 @@ class Server:
             return response.status, headers, json.loads(response.read() or b"null")
         finally:
             connection.close()
+
+    def read(self, path: str) -> bytes:
+        """What a GET answers."""
+        response = requests.get(f"http://127.0.0.1:{self.port}{path}", timeout=60)
+        assert response.status_code == 200
+        return response.content
 
     def predict(self, abstract: str = ABSTRACT) -> tuple[int, dict[str, str], Any]:
         return self.ask("POST", "/api/predict/", json.dumps({"abstract": abstract}).encode())
@@ -225,3 +234,33 @@ def test_a_log_that_nobody_reads_holds_nobody_up(server: Server) -> None:
     finally:
         os.close(reading)
         os.close(writing)
+
+
+def test_metrics_tell_what_the_server_ended_itself(server: Server) -> None:
+    with server.running():
+        with socket.create_connection(("127.0.0.1", server.port), 60) as connection:
+            connection.sendall(b"GET / HTTP/1.1\r\n\r\n")
+            assert connection.recv(12) == b"HTTP/1.1 400"
+        text = server.read("/metrics").decode()
+        assert 'abstracts_server_ended_total{reason="malformed-http"} 1.0' in text
+        assert "abstracts_log_lines_lost_total 0.0" in text
+
+
+def test_an_early_answer_reaches_every_client(server: Server) -> None:
+    """Answers for which no body would have to be read: no key, no such route, the wrong method, too much."""
+    with server.running(), requests.Session() as session:
+        for body in (b"x" * 100, b"x" * 60_000, b"x" * 100_000):
+            for method, path, key, status in (
+                ("POST", "/api/predict/", "", 401),
+                ("POST", "/nowhere", server.key, 404),
+                ("PUT", "/api/predict/", server.key, 405),
+                ("POST", "/api/predict/pdf", server.key, 415),
+            ):
+                for _ in range(20):
+                    headers = {"X-API-Key": key, "Content-Type": "text/plain"}
+                    url = f"http://127.0.0.1:{server.port}{path}"
+                    assert session.request(method, url, data=body, headers=headers, timeout=60).status_code == status
+        with pytest.raises(urllib.error.HTTPError) as error:
+            urllib.request.urlopen(f"http://127.0.0.1:{server.port}/api/predict/", b"x" * (10 << 20), timeout=60)
+        assert error.value.code == 401
+        error.value.close()

@@ -130,7 +130,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_request_that_does_not_come_is_given_up(stall: str) -> None:
     with served(large) as here, clients(here, 20, STALLS[stall][1]) as stalled:
         assert all(read_all(client).startswith(b"HTTP/1.1 408 ") for client in stalled)
-        assert here.worker.counts["too-slow"] == 20
+        assert here.ended["too-slow"] == 20
         until(lambda: here.worker.room.memory == Room().memory)
 
 
@@ -139,7 +139,7 @@ def test_a_request_that_does_not_come_is_given_up(stall: str) -> None:
 def test_an_answer_that_is_not_read_is_given_up(path: str) -> None:
     with served(large) as here, clients(here, 20, get(path)) as stalled:
         until(lambda: not here.worker.connections)
-        assert here.worker.counts["stalled-reader"] == 20
+        assert here.ended["stalled-reader"] == 20
         until(lambda: here.worker.room.disk == Room().disk)
         with pytest.raises(ConnectionResetError):
             read_all(stalled[0])  # what was sent is not taken for the whole
@@ -153,11 +153,11 @@ def test_a_trickle_is_no_progress_and_a_slow_client_is_served() -> None:
         slow.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 60000\r\n\r\n")
         for _ in range(15):
             slow.sendall(b"x" * 4000)
-            if not here.worker.counts:
+            if not here.ended:
                 trickle.sendall(b"x")
             pause.wait(0.1)  # the client's own pace
         assert read_all(slow).startswith(b"HTTP/1.1 200")
-        assert here.worker.counts["too-slow"] == 1
+        assert here.ended["too-slow"] == 1
 
 
 @pytest.mark.usefixtures("impatient")
@@ -172,7 +172,7 @@ def test_too_many_connections_cost_those_that_do_nothing(monkeypatch: pytest.Mon
     with served(large) as here, clients(here, 70, b""), clients(here, 10, BODY) as half:
         until(lambda: sum(not each.idle for each in tuple(here.worker.connections)) == len(half))
         assert seconds(here, "/small") < SOON
-        assert here.worker.counts["too-many-connections"] == worker.EVICTED
+        assert here.ended["too-many-connections"] == worker.EVICTED
         for client in half:
             client.sendall(b"x" * 99)
             assert client.recv(12) == b"HTTP/1.1 200"
