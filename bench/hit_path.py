@@ -1,86 +1,158 @@
-"""What a stored answer costs: its rate against a bare Flask route on the same server, over SQLite and over Couchbase.
+"""What a stored answer costs: its rate against a bare Flask route, over many distinct abstracts.
 
-    python -m bench.hit_path [--seconds 2] [--rounds 7] [--connections 8] [--model NAME] [--stores sqlite couchbase]
+    python -m bench.hit_path [--abstracts 12000] [--seconds 2] [--rounds 5] [--connections 16]
+                             [--stores memory sqlite couchbase] [--draws uniform zipf]
 
-All live in one Granian process, so that none gets the luckier server; rounds take turns. The load comes from another
-process over keep-alive connections on loopback. The server's processor time for each answer is compared too. Each
-store stands there twice: with the predictions kept in memory (L1), as the service runs by default, and without, so that
-the store is read each time. Limits are counted in the store, too, in leases.
-Before all that, over SQLite, the same without the network, through the WSGI callable.
+Every side is a server of its own in a process of its own, all with the same number of threads; rounds take turns. The
+load comes from this process over keep-alive connections on loopback, the same bodies in the same order for each side:
+all abstracts equally often, or by Zipf's law. `bare` is a Flask route that reads the JSON and answers as many bytes as
+a prediction has, on this project's server and on Granian. `memory`: all predictions are kept in the process. `sqlite`
+and `couchbase`: none is, so that the store is read each time. Each is there twice: with the lane that answers before
+Flask is asked, and through Flask alone. The server's processor time for an answer depends less on what else the machine
+does than the rate. At the end: where in the code the time of the lane goes, by cProfile, in process and without the
+access log.
 """
 
 import argparse
+import asyncio
+import cProfile
+import itertools
 import json
 import os
+import pstats
+import random
+import signal
+import socket
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterable
-from contextlib import ExitStack
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from flask import Flask
+from flask import request as flask_request
 
 from bench.cluster import couchbase_cluster
-from bench.load import CPU, WSGI, call, free_port, load, request, seconds_per_call, variables, wait
+from bench.corpus import abstracts
+from bench.load import free_port, load, processor_seconds, request, variables, wait
 from config import load_settings
 from service.app import Application, create_app
 from service.bootstrap import Services
 from service.cli.common import print_table
+from service.front.connection import Connection
+from service.front.server import run
+from service.front.worker import Served, Worker
+from service.predicting.requests import plain_request
 from service.telemetry.logs import AccessLog
+from storage.records.predictions import Prediction
 
-BARE = "bare"
-Sides = dict[str, dict[str, str]]
-"""Each way to serve a stored answer, by the first part of its path: the settings of its service."""
-Round = dict[str, tuple[float, float]]
-COLUMNS = ("hit over", "answers/s", "rate to bare", "processor µs", "bare's to it", "rate to sqlite")
+BARE, ON_GRANIAN = "bare", "bare on granian"
+STORES = ("memory", "sqlite", "couchbase")
+DRAWS = ("uniform", "zipf")
+COLUMNS = ("side", "draw", "answers/s", "to bare", "to bare on granian", "processor µs")
+PATH = "/api/predict/"
+ANSWER = 1200
+"""Bytes of the bare route's answer, about as many as a prediction has."""
+ZIPF = 1.0
+"""The exponent: the n-th abstract is asked for 1/n as often as the first."""
+Round = dict[tuple[str, str], tuple[float, float]]
+"""By draw and side: answers a second, and processor seconds for each."""
+
+
+@dataclass(frozen=True)
+class Side:
+    """A server: how it serves, with which settings; the key to ask it with."""
+
+    name: str
+    kind: str
+    settings: dict[str, str]
+    key: str
+
+
+@dataclass(frozen=True)
+class Running:
+    """Where it runs, as which group of processes; what it is asked."""
+
+    side: Side
+    port: int
+    group: int
+    requests: Sequence[bytes]
 
 
 def main() -> None:
-    """Print a line, and a table."""
+    """Print two tables."""
     options = _options()
     if options.serve:
-        serve(options.serve[0], json.loads(options.serve[1]))
+        serve(options.serve)
         return
+    bodies = [json.dumps({"abstract": text}).encode() for text in abstracts(options.abstracts)]
     with ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
-        stores = {}
-        if "sqlite" in options.stores:
-            stores["sqlite"] = variables(folder)
-            os.environ |= stores["sqlite"]
-            _print_in_process(options.model)
-        if "couchbase" in options.stores:
-            cluster = stack.enter_context(couchbase_cluster())
-            stores["couchbase"] = {
-                **variables(folder),
-                "ABSTRACTS_STORE_URL": cluster.url,
-                "ABSTRACTS_STORE_USERNAME": cluster.username,
-                "ABSTRACTS_STORE_PASSWORD": cluster.password,
-                "ABSTRACTS_STORE_TIMEOUT": "2s",
-            }
-        _print_over_network(options, stores)
+        sides = [Side(BARE, BARE, variables(folder), "none"), Side(ON_GRANIAN, "granian", variables(folder), "none")]
+        for store in options.stores:
+            settings = variables(folder) | _settings(store, stack)
+            key = _fill(settings, bodies)
+            sides.append(Side(store, "lane", settings, key))
+            sides.append(Side(f"{store}, Flask alone", "flask", settings, key))
+        running = [stack.enter_context(_running(side, bodies)) for side in sides]
+        print_table(COLUMNS, _rows(_measure(options, running)))
+        print_table(("part of the lane", "share %", "µs"), _shares(sides, bodies))
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Rate of stored answers against a bare Flask route.")
+    parser.add_argument("--abstracts", type=int, default=12_000, help="how many distinct ones")
     parser.add_argument("--seconds", type=float, default=2, help="length of a round")
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--connections", type=int, default=8)
-    parser.add_argument("--model", default="arxiv-mini")
-    parser.add_argument("--stores", nargs="+", choices=("sqlite", "couchbase"), default=("sqlite", "couchbase"))
-    parser.add_argument("--serve", nargs=2, metavar=("PORT", "SIDES"), help=argparse.SUPPRESS)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--connections", type=int, default=16)
+    parser.add_argument("--stores", nargs="+", choices=STORES, default=STORES)
+    parser.add_argument("--draws", nargs="+", choices=DRAWS, default=DRAWS)
+    parser.add_argument("--serve", choices=("lane", "flask", BARE, "granian"), help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
+def _settings(store: str, stack: ExitStack) -> dict[str, str]:
+    if store == "memory":
+        return {"ABSTRACTS_L1_SIZE": "100000", "ABSTRACTS_L1_TTL": "86400"}
+    if store == "sqlite":
+        return {"ABSTRACTS_L1_SIZE": "0"}
+    cluster = stack.enter_context(couchbase_cluster())
+    return {
+        "ABSTRACTS_L1_SIZE": "0",
+        "ABSTRACTS_STORE_URL": cluster.url,
+        "ABSTRACTS_STORE_USERNAME": cluster.username,
+        "ABSTRACTS_STORE_PASSWORD": cluster.password,
+        "ABSTRACTS_STORE_TIMEOUT": "2s",
+    }
+
+
+def _fill(settings: dict[str, str], bodies: Sequence[bytes]) -> str:
+    """Stores a prediction for each abstract, with scores of chance; an API key that may ask for them."""
+    services, draw = Services(load_settings(settings)), random.Random(1)
+    with closing(services):
+        model = services.models.get()
+        for body in bodies:
+            asked = plain_request(body)
+            assert asked is not None
+            id, scores = model.key(asked[0].text), tuple(round(draw.random(), 7) for _ in model.labels)
+            services.predictions.put(Prediction(id, model.name, model.digest, scores, datetime.now(UTC), None, None))
+        return services.keys.create("bench", ["predict"])[1]
+
+
 def bare_app() -> Flask:
-    """The least that a Flask route can do."""
+    """The least that a Flask route can do with JSON."""
     app = Flask("bare", static_folder=None)
 
     @app.post("/bare")
-    def bare() -> dict[str, bool]:
-        return {"ok": True}
+    @app.post(PATH)
+    def bare() -> dict[str, str]:
+        flask_request.get_json()
+        return {"answer": "x" * ANSWER}
 
     return app
 
@@ -97,95 +169,143 @@ def new_key(service: Application) -> str:
     return service.services.keys.create("bench", ["predict"])[1]
 
 
-def serve(port: str, sides: Sides) -> None:
-    """Runs the server of all sides until it is ended."""
-    from granian import Granian
-    from granian.constants import Interfaces
+def serve(kind: str) -> None:
+    """Runs a server of the environment's settings until it is ended."""
+    settings = load_settings()
+    if kind == "granian":
+        from granian import Granian
+        from granian.constants import Interfaces
 
-    threads = load_settings({}).server_threads
-    server = Granian("bench", port=int(port), interface=Interfaces.WSGI, blocking_threads=threads, log_enabled=False)
-    server.serve(target_loader=lambda _: _all_apps(sides))
-
-
-def _all_apps(sides: Sides) -> WSGI:
-    """One WSGI callable; the first part of the path says whose the rest is."""
-    apps: dict[str, WSGI] = {BARE: bare_app()}
-    for name, settings in sides.items():
-        service = create_app(load_settings(settings))
-        apps[name] = service
-
-    def dispatch(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        path = environ["PATH_INFO"]
-        if path == CPU:
-            start_response("200 OK", [("Content-Type", "text/plain")])
-            return [str(time.process_time()).encode()]
-        _, name, rest = path.split("/", 2)
-        environ["PATH_INFO"] = f"/{rest}"
-        return apps[name](environ, start_response)
-
-    return dispatch
+        threads = settings.server_threads
+        server = Granian(
+            "bench", port=settings.port, interface=Interfaces.WSGI, blocking_threads=threads, log_enabled=False
+        )
+        server.serve(target_loader=lambda _: bare_app())
+    elif kind == BARE:
+        run(settings, lambda: Served(bare_app(), lambda _method, _path: 64 << 10, settings.server_threads))
+    else:
+        run(settings, Application.load if kind == "lane" else lambda: replace(Application.load(), lane=None))
 
 
-def _print_in_process(model: str) -> None:
-    service, bare = service_app(), bare_app()
-    key, path = new_key(service), f"/api/models/{model}/predict"
-    call(service, path, key)
-    samples: dict[str, list[float]] = {"bare": [], "hit": []}
-    for _ in range(7):
-        samples["bare"].append(seconds_per_call(bare, "/bare", key))
-        samples["hit"].append(seconds_per_call(service, path, key))
-    took = {name: statistics.median(found) * 1e6 for name, found in samples.items()}
-    print(f"in process: bare {took['bare']:.0f} µs, hit {took['hit']:.0f} µs, ratio {took['bare'] / took['hit']:.2f}")
-    service.services.close()
-
-
-def _print_over_network(options: argparse.Namespace, stores: Sides) -> None:
-    sides, requests = {}, {BARE: request("/bare/bare", "none")}
-    for store, settings in stores.items():
-        service = create_app(load_settings(settings))
-        key = new_key(service)
-        service.services.close()
-        for name, more in ((store, {}), (f"{store}-without-l1", {"ABSTRACTS_L1_SIZE": "0"})):
-            sides[name] = settings | more
-            requests[name] = request(f"/{name}/api/models/{options.model}/predict", key)
+@contextmanager
+def _running(side: Side, bodies: Sequence[bytes]) -> Iterator[Running]:
+    """The server, which has answered each request once."""
     port = free_port()
-    command = [sys.executable, "-m", "bench.hit_path", "--serve", str(port), json.dumps(sides)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as server:
+    command = [sys.executable, "-m", "bench.hit_path", "--serve", side.kind]
+    environ = os.environ | side.settings | {"ABSTRACTS_PORT": str(port)}
+    with subprocess.Popen(
+        command, env=environ, stdout=subprocess.DEVNULL, start_new_session=True, stderr=subprocess.DEVNULL
+    ) as server:
         try:
-            wait(port, CPU)
-            print_table(COLUMNS, _rows(_measure(options, port, requests)))
+            wait(port, PATH)
+            requests = [request(PATH, side.key, body) for body in bodies]
+            load(port, iter(requests), 1, 3600)
+            yield Running(side, port, server.pid, requests)
         finally:
-            server.terminate()
+            os.killpg(server.pid, signal.SIGTERM)
 
 
-def _measure(options: argparse.Namespace, port: int, requests: dict[str, bytes]) -> list[Round]:
-    for asked in requests.values():
-        load(port, asked, 0.5, options.connections)
+def _drawn(running: Running, draw: str) -> Iterator[bytes]:
+    """Requests without end, the same for every side."""
+    choose, requests = random.Random(2), running.requests
+    if draw == "uniform":
+        while True:
+            yield from choose.sample(requests, len(requests))
+    weights = list(itertools.accumulate(1 / (rank + 1) ** ZIPF for rank in range(len(requests))))
+    while True:
+        yield from choose.choices(requests, cum_weights=weights, k=10_000)
+
+
+def _measure(options: argparse.Namespace, running: Sequence[Running]) -> list[Round]:
+    rounds: list[Round] = []
+    for draw, _ in itertools.product(options.draws, range(options.rounds)):
+        taken: Round = {}
+        for each in running:
+            before, asked = processor_seconds(each.group), _drawn(each, draw)
+            rate = load(each.port, asked, options.connections, options.seconds)
+            used = processor_seconds(each.group) - before
+            taken[draw, each.side.name] = rate, used / (rate * options.seconds)
+        rounds.append(taken)
+    return rounds
+
+
+def _rows(rounds: list[Round]) -> Iterator[list[str]]:
+    """Of each side the median rate and processor time, and of each round the ratios to the bare route."""
+    for draw, name in dict.fromkeys(itertools.chain.from_iterable(rounds)):
+        own = [taken for taken in rounds if (draw, name) in taken]
+        ratios = {bare: [taken[draw, name][0] / taken[draw, bare][0] for taken in own] for bare in (BARE, ON_GRANIAN)}
+        yield [
+            name,
+            draw,
+            f"{statistics.median(taken[draw, name][0] for taken in own):.0f}",
+            *(f"{statistics.median(found):.2f} ({min(found):.2f} to {max(found):.2f})" for found in ratios.values()),
+            f"{statistics.median(taken[draw, name][1] for taken in own) * 1e6:.0f}",
+        ]
+
+
+def _shares(sides: Sequence[Side], bodies: Sequence[bytes]) -> list[list[str]]:
+    """Where the time goes of the first side with a lane: by module; what is in C counts for its caller."""
+    side = next(each for each in sides if each.kind == "lane")
+    profile = asyncio.run(_profile(side, [request(PATH, side.key, body) for body in bodies]))
+    spent: Counter[str] = Counter()
+    for (file, _, name), (_, _, own, _, callers) in pstats.Stats(profile).stats.items():  # type: ignore[attr-defined]
+        if file == "~":
+            for (caller, _, _), (_, _, part, _) in callers.items():
+                spent[_part(caller)] += part
+        elif name != "_profile":
+            spent[_part(file)] += own
+    whole = sum(spent.values())
     return [
-        {name: load(port, asked, options.seconds, options.connections) for name, asked in requests.items()}
-        for _ in range(options.rounds)
+        [part, f"{seconds / whole * 100:.0f}", f"{seconds / len(bodies) * 1e6:.0f}"]
+        for part, seconds in spent.most_common(12)
     ]
 
 
-def _rows(rounds: list[Round]) -> list[list[str]]:
-    """Of each side the median rate and processor time, and their ratios to the bare route; of Couchbase, to SQLite."""
-    rows = []
-    for name in rounds[0]:
-        rates = [each[name][0] / each[BARE][0] for each in rounds]
-        cpus = [each[BARE][1] / each[name][1] for each in rounds]
-        other = name.replace("couchbase", "sqlite")
-        compared = [each[name][0] / each[other][0] for each in rounds if other != name and other in each]
-        rows.append(
-            [
-                name,
-                f"{statistics.median(each[name][0] for each in rounds):.0f}",
-                f"{statistics.median(rates):.2f} ({min(rates):.2f} to {max(rates):.2f})",
-                f"{statistics.median(each[name][1] for each in rounds) * 1e6:.0f}",
-                f"{statistics.median(cpus):.2f}",
-                f"{statistics.median(compared):.2f}" if compared else "",
-            ]
-        )
-    return rows
+def _part(file: str) -> str:
+    for package in ("service", "storage", "model", "config"):
+        head, found, tail = file.rpartition(f"/{package}/")
+        if found and "site-packages" not in head:
+            return f"{package}/{tail}"
+    return f"others ({file.rpartition('/')[2]})"
+
+
+async def _profile(side: Side, requests: Sequence[bytes]) -> cProfile.Profile:
+    """Of a connection that is given each request twice, and whose answers go nowhere; the second time is measured."""
+    os.environ |= side.settings | {"ABSTRACTS_LOG_LEVEL": "WARNING"}  # standard output is for the table
+    served = Application.load()
+    with closing(served), socket.create_server(("127.0.0.1", 0)) as listener:
+        connection = Connection(Worker(served, listener))
+        connection.connection_made(Nowhere())
+        profile = cProfile.Profile()
+        for data in requests:
+            connection.data_received(data)
+            while not connection.idle:  # the first time, Flask or a thread may have to answer
+                await asyncio.sleep(0)
+        with profile:
+            for data in requests:
+                connection.data_received(data)
+                while not connection.idle:
+                    await asyncio.sleep(0)
+    return profile
+
+
+class Nowhere(asyncio.Transport):
+    """Takes whatever is written."""
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        """An address for the client, nothing else."""
+        return ("127.0.0.1", 1) if name == "peername" else default
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Drops it."""
+
+    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+        """There is no buffer."""
+
+    def pause_reading(self) -> None:
+        """There is nothing to pause."""
+
+    resume_reading = pause_reading
 
 
 if __name__ == "__main__":
