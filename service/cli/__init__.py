@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import click
 from flask import Flask
+from flask.cli import FlaskGroup
 
 COMMANDS: Final = {
     "config": ("service.cli.config:config", "Show and check the settings."),
@@ -41,7 +42,8 @@ class LazyCommand(click.Command):
 
 def is_own_command() -> bool:
     """Whether `flask` runs in this process, for a command of ours or to list commands: it needs no routes."""
-    if click.get_current_context(silent=True) is None:
+    context = click.get_current_context(silent=True)
+    if context is None or not isinstance(context.find_root().command, FlaskGroup):  # granian is a click program, too
         return False
     return not {"run", "routes", "shell", "limiter", "openapi"} & set(sys.argv[1:])
 
