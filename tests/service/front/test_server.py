@@ -4,16 +4,20 @@ import fcntl
 import http.client
 import json
 import os
+import resource
 import signal
 import socket
+import statistics
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 import requests
@@ -264,3 +268,61 @@ def test_an_early_answer_reaches_every_client(server: Server) -> None:
             urllib.request.urlopen(f"http://127.0.0.1:{server.port}/api/predict/", b"x" * (10 << 20), timeout=60)
         assert error.value.code == 401
         error.value.close()
+
+
+STALLED: Final = (
+    (200, b"POST /api/predict/ HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{"),
+    (200, b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 50),  # unread
+    (500, b""),
+)
+
+
+@contextmanager
+def stalled(server: Server) -> Iterator[None]:
+    """All these clients at once."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    with ExitStack() as stack:
+        stack.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        for number, sent in STALLED:
+            for _ in range(number):
+                client = stack.enter_context(socket.socket())
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                client.connect(("127.0.0.1", server.port))
+                client.sendall(sent)
+        yield
+
+
+def test_hits_and_probes_get_through_whatever_others_do(server: Server) -> None:
+    with server.running(), requests.Session() as session, ThreadPoolExecutor(40) as others:
+        assert server.predict()[0] == 200
+        session.headers["X-API-Key"] = server.key
+        url = f"http://127.0.0.1:{server.port}"
+
+        def upload() -> int:
+            file = ("paper.pdf", b"%PDF-1.7\n" + b"x" * (4 << 20))
+            headers = {"X-API-Key": server.key}
+            return requests.post(
+                f"{url}/api/predict/pdf", files={"file": file}, headers=headers, timeout=120
+            ).status_code
+
+        with stalled(server):
+            uploads = [others.submit(upload) for _ in range(40)]
+            took: dict[str, list[float]] = {"hit": [], "/livez": [], "/metrics": []}
+            while not all(each.done() for each in uploads) or len(took["hit"]) < 20:
+                for name, seconds in took.items():
+                    started = time.monotonic()
+                    if name == "hit":
+                        answer = session.post(f"{url}/api/predict/", json={"abstract": ABSTRACT}, timeout=60)
+                        assert answer.json()["cached"]
+                    else:
+                        answer = session.get(f"{url}{name}", timeout=60)
+                    assert answer.status_code == 200
+                    seconds.append(time.monotonic() - started)
+            assert {each.result() for each in uploads} <= {422, 503}
+            assert {name: statistics.median(seconds) < 0.1 for name, seconds in took.items()} == dict.fromkeys(
+                took, True
+            )
+            assert server.process is not None
+            server.process.terminate()
+            assert server.process.wait(20) == 0
