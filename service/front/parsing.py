@@ -71,12 +71,9 @@ class Parser:
 
     def feed(self, data: bytes) -> None:
         """Takes in what was received. Raises ServiceError, after which nothing more may be fed."""
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            self._read_again(data[upgrade.args[0] :])
-        except httptools.HttpParserError as error:
-            raise self._fault or _malformed(str(error)) from error
+        rest: bytes | None = data
+        while rest is not None and self._fault is None:
+            rest = self._feed(rest)
         if self.in_head and self.request is not None:
             self._fed += len(data)
         if self._fed > MAX_HEAD + len(data):
@@ -84,20 +81,32 @@ class Parser:
         if self._fault is not None:
             raise self._fault
 
-    def _read_again(self, rest: bytes) -> None:
+    def _feed(self, data: bytes) -> bytes | None:
+        """What is to be fed next, to a parser that was made anew."""
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            return self._without_proposal(data[upgrade.args[0] :])
+        except httptools.HttpParserCallbackError:
+            raise  # a fault of ours
+        except httptools.HttpParserError as error:
+            raise self._fault or _malformed(str(error)) from error
+        return None
+
+    def _without_proposal(self, rest: bytes) -> bytes | None:
         """Takes a request that proposes another protocol as if it did not, which a server may (RFC 9110, section 7.8).
 
         llhttp leaves its body alone. Java's HttpClient sends such requests to whatever it does not know yet.
         """
         request = self.request
         if self._fault is not None or request is None:
-            return
+            return None
         request.body.close()
         method, headers = self._parser.get_method(), request.headers
         lines = [f"{name}: {value}" for name, value in headers.items() if name not in ("connection", "upgrade")]
         head = b"%b %b HTTP/1.1\r\n%b\r\n\r\n" % (method, self._target, "\r\n".join(lines).encode("latin-1"))
         self._parser = httptools.HttpRequestParser(self)
-        self.feed(head + rest)
+        return head + rest
 
     def close(self) -> None:
         """Lets go of a request that was not complete."""

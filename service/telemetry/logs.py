@@ -10,6 +10,7 @@ import os
 import threading
 import time
 from collections import deque
+from contextlib import suppress
 from typing import Any, Final
 
 STANDARD_OUTPUT: Final = 1
@@ -39,12 +40,12 @@ class LineWriter:
         self._start = threading.Lock()
         self._woken = threading.Event()
         self._thread: threading.Thread | None = None
-        self._busy = False
+        self._busy = self._closed = False
         self.lost = 0
 
     def write(self, line: str) -> None:
         """Has the line written, without its end."""
-        if len(self._lines) >= MOST_WAITING:
+        if self._closed or len(self._lines) >= MOST_WAITING:
             self.lost += 1
             return
         self._lines.append(line)
@@ -60,15 +61,19 @@ class LineWriter:
                 self._thread.start()
 
     def close(self) -> None:
-        """Waits until what there is has been written, CLOSE_SECONDS at most."""
+        """Waits until what there is has been written, CLOSE_SECONDS at most; then nothing more is."""
         deadline, thread = time.monotonic() + CLOSE_SECONDS, self._thread
         if thread is None or not thread.is_alive():  # it stayed behind in the process that this one was forked from
             return
         while (self._lines or self._busy) and time.monotonic() < deadline:
             time.sleep(GATHER_SECONDS / 2)
+        self._closed = True
+        self.lost += len(self._lines)
+        self._lines.clear()
+        self._woken.set()
 
     def _work(self) -> None:
-        while True:
+        while not self._closed:
             self._woken.wait()
             self._busy = True
             time.sleep(GATHER_SECONDS)
@@ -82,12 +87,14 @@ class LineWriter:
         found: list[bytes] = []
         size = 0
         while self._lines:
-            line = f"{self._lines[0][:MOST_CHARACTERS]}\n".encode(errors="backslashreplace")
-            if found and size + len(line) > ATOMIC:
-                break
-            self._lines.popleft()
-            found.append(line)
-            size += len(line)
+            with suppress(IndexError):  # `close` has taken what was left
+                text = self._lines.popleft()
+                line = f"{text[:MOST_CHARACTERS]}\n".encode(errors="backslashreplace")
+                if found and size + len(line) > ATOMIC:
+                    self._lines.appendleft(text)
+                    break
+                found.append(line)
+                size += len(line)
         return found
 
     def _write(self, lines: list[bytes]) -> None:

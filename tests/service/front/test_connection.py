@@ -183,6 +183,7 @@ def test_an_upgrade_is_not_taken_up() -> None:
         first, second = here.exchange(sent + get("/next")).split(b"HTTP/1.1 200 OK")[1:]
         assert body_of(first) == b"abc"
         assert b"X-Path: /next" in second
+        assert here.exchange(sent * 1000 + get("/next")).count(b"abc") == 1000
 
 
 def test_http_1_0_ends_the_connection_unless_asked_otherwise() -> None:

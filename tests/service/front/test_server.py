@@ -326,3 +326,17 @@ def test_hits_and_probes_get_through_whatever_others_do(server: Server) -> None:
             assert server.process is not None
             server.process.terminate()
             assert server.process.wait(20) == 0
+
+
+def test_a_server_that_cannot_start_says_so_and_ends(server: Server) -> None:
+    code = SERVE.replace("Application.load)", "lambda: 1 / 0)")
+    process = start(
+        [sys.executable, "-c", code], cwd=ROOT, env=os.environ | server.variables, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        _, errors = process.communicate(timeout=60)
+        assert process.returncode == 1
+        assert "ZeroDivisionError" in errors
+        assert "NotServing: a server process ended with status 1 before it could serve" in errors
+    finally:
+        end(process)
