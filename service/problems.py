@@ -16,7 +16,7 @@ from werkzeug.routing import RequestRedirect
 from model.errors import ArtifactError, EngineError, ModelUnavailable, Overloaded, UnknownModel
 from service.errors import ServiceError, Slug
 from service.listings import remedy
-from storage.errors import Full, NameTaken, Unavailable
+from storage.errors import Full, NameTaken, StorageError, Unavailable
 
 log = logging.getLogger("abstracts.problems")
 
@@ -191,7 +191,7 @@ FOREIGN: Final[Mapping[type[Exception], Slug]] = {
     ArtifactError: "model-damaged",
     EngineError: "engine-failed",
     Overloaded: "overloaded",
-    Unavailable: "store-unavailable",
+    StorageError: "store-unavailable",
     NameTaken: "idempotency-key-reused",
     Full: "too-many-jobs",
 }
@@ -246,6 +246,8 @@ def redirect() -> Response | None:
 def describe(error: Exception) -> Problem:
     """The problem that an error is. What the table does not know is logged and shown as an internal error."""
     slug = slug_of(error)
+    if slug == "store-unavailable" and not isinstance(error, Unavailable):
+        log.error("what is stored cannot be used: %s", error)
     if slug is not None:
         return _from_table(slug, error)
     if isinstance(error, HTTPException) and error.code is not None:

@@ -8,9 +8,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+import msgspec
+
 from storage.base import Backend, Entry
 from storage.errors import Conflict, Corrupt, Expired, Revoked, Unknown
-from storage.records.documents import Document, decode, encode, to_moment, to_moment_or_none, to_text, update
+from storage.records.documents import Document, Moment, decode, encode, to_text, update
 from storage.records.keyformat import format_key, is_id, new_id, new_secret, parse_key
 
 logger = logging.getLogger(__name__)
@@ -36,10 +38,10 @@ class ApiKey:
     name: str
     secret_hash: str
     scopes: frozenset[str]
-    created_at: datetime
-    expires_at: datetime | None = None
-    revoked_at: datetime | None = None
-    last_used_at: datetime | None = None
+    created_at: Moment
+    expires_at: Moment | None = None
+    revoked_at: Moment | None = None
+    last_used_at: Moment | None = None
     limit: str | None = None
     limit_inference: str | None = None
 
@@ -100,13 +102,22 @@ class Keys:
         entry = self._backend.get(NAMESPACE, _at(id)) if is_id(id) else None
         return None if entry is None else from_document(id, decode(entry))
 
-    def list(self) -> list[ApiKey]:
-        """All keys, oldest first, revoked and expired ones included; an unreadable one is left out and logged."""
-        entry = self._backend.get(NAMESPACE, INDEX)
-        ids = [] if entry is None else _ids(decode(entry))
-        found = self._backend.get_many(NAMESPACE, [_at(id) for id in ids])
-        keys = [_parse_or_log(id, found[_at(id)]) for id in ids if _at(id) in found]
-        return sorted((key for key in keys if key is not None), key=lambda key: (key.created_at, key.id))
+    def list(self, lost: Callable[[str], None] | None = None) -> list[ApiKey]:
+        """All keys, oldest first, revoked and expired ones included; an unreadable one is left out and logged.
+
+        With `lost`, which is told in words of what cannot be read, the rest of a damaged store is found, too.
+        """
+        try:
+            entry = self._backend.get(NAMESPACE, INDEX)
+            ids = [] if entry is None else _ids(decode(entry))
+            found = self._backend.get_many(NAMESPACE, [_at(id) for id in ids])
+        except Corrupt as exc:
+            if lost is None:
+                raise
+            lost(f"the list of API keys ({exc}): keys are looked for one by one")
+            found = dict(self._backend.scan(NAMESPACE, _at(""), lost))
+        read = [_parse_or_tell(key, entry, lost or _log_lost) for key, entry in found.items()]
+        return sorted((key for key in read if key is not None), key=lambda key: (key.created_at, key.id))
 
     def revoke(self, id: str) -> ApiKey:
         """End a key for good, at once; one already revoked keeps its moment. Unknown if there is none."""
@@ -171,12 +182,16 @@ def _with_id(document: Document | None, id: str) -> Document:
     return {"ids": ids if id in ids else [*ids, id]}
 
 
-def _parse_or_log(id: str, entry: Entry) -> ApiKey | None:
+def _parse_or_tell(key: str, entry: Entry, lost: Callable[[str], None]) -> ApiKey | None:
     try:
-        return from_document(id, decode(entry))
+        return from_document(key.removeprefix(_at("")), decode(entry))
     except Corrupt as exc:
-        logger.warning("the API key %s is left out of the list: %s", id, exc)
+        lost(f"an API key ({exc})")
         return None
+
+
+def _log_lost(what: str) -> None:
+    logger.warning("left out of the list, since it cannot be read: %s", what)
 
 
 def check(key: ApiKey) -> None:
@@ -209,17 +224,6 @@ def to_document(key: ApiKey) -> Document:
 def from_document(id: str, document: Document) -> ApiKey:
     """What to_document stored; Corrupt if it is something else."""
     try:
-        return ApiKey(
-            id=id,
-            name=str(document["name"]),
-            secret_hash=str(document["secret_hash"]),
-            scopes=frozenset(document["scopes"]),
-            created_at=to_moment(document["created_at"]),
-            expires_at=to_moment_or_none(document["expires_at"]),
-            revoked_at=to_moment_or_none(document["revoked_at"]),
-            last_used_at=to_moment_or_none(document["last_used_at"]),
-            limit=document["limit"],
-            limit_inference=document["limit_inference"],
-        )
-    except (KeyError, TypeError) as exc:
+        return msgspec.convert({**document, "id": id}, ApiKey)
+    except msgspec.ValidationError as exc:
         raise Corrupt(f"the stored API key {id} is damaged: {exc}") from exc

@@ -1,17 +1,28 @@
 """JSON documents over a backend: encoding, decoding, and read-modify-write without locks."""
 
 import json
+import random
+import time
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Final
+from typing import Annotated, Any, Final
+
+import msgspec
 
 from storage.base import Backend, Entry
 from storage.errors import Conflict, Corrupt
 
 Document = dict[str, Any]
 
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+"""A field of a record, as to_text writes it; msgspec refuses one without time zone."""
+
 ATTEMPTS: Final = 100
 """Of a read-modify-write. Each failed one means that another writer got through, so few are ever needed."""
+
+
+LONGEST_PAUSE: Final = 0.05
+"""Seconds."""
 
 
 def encode(document: Document) -> bytes:
@@ -36,7 +47,7 @@ def update(backend: Backend, namespace: str, key: str, change: Callable[[Documen
     `change` may be called several times, since others write too; it raises to abandon the update. Conflict if the
     document never stood still.
     """
-    for _ in range(ATTEMPTS):
+    for attempt in range(ATTEMPTS):
         entry = backend.get(namespace, key)
         document = change(None if entry is None else decode(entry))
         try:
@@ -44,10 +55,18 @@ def update(backend: Backend, namespace: str, key: str, change: Callable[[Documen
                 backend.replace(namespace, key, encode(document), entry.version)
                 return document
         except Conflict:
+            pause(attempt)
             continue
         if backend.add(namespace, key, encode(document)):
             return document
+        pause(attempt)
     raise Conflict(f"{namespace}/{key} changed {ATTEMPTS} times in a row")
+
+
+def pause(attempt: int) -> None:
+    """Let other writers through after a Conflict: not at all at first, then for up to LONGEST_PAUSE, at random."""
+    if attempt:
+        time.sleep(random.uniform(0, min(0.001 * 2**attempt, LONGEST_PAUSE)))  # noqa: S311 (no secret)
 
 
 def to_text(moment: datetime | None) -> str | None:

@@ -4,14 +4,15 @@ import logging
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
 from storage.base import Backend, Entry
 from storage.errors import Corrupt, Incomplete
-from storage.records.documents import Document
+from storage.records.documents import Document, Moment
 from storage.records.generations import Generations
 
 logger = logging.getLogger(__name__)
@@ -39,6 +40,21 @@ class Prediction(msgspec.Struct, frozen=True, gc=False):
     abstract: str | None
 
 
+Superfluous = Literal["purged", "older"]
+
+
+@dataclass(slots=True)
+class Census:
+    """within: how many predictions each model has, of which `older` are by artifacts that are no longer there.
+
+    purged: how many a purge has put out of reach, and no sweep has removed.
+    """
+
+    within: dict[str, int]
+    older: int = 0
+    purged: int = 0
+
+
 class _Stored(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """The form in which a prediction is stored, as JSON; its id is in the entry's key."""
 
@@ -47,8 +63,8 @@ class _Stored(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     scores: Annotated[
         tuple[Annotated[float, msgspec.Meta(ge=-FLOAT32_MAX, le=FLOAT32_MAX)], ...], msgspec.Meta(min_length=1)
     ]
-    created_at: Annotated[datetime, msgspec.Meta(tz=True)]
-    expires_at: Annotated[datetime, msgspec.Meta(tz=True)] | None
+    created_at: Moment
+    expires_at: Moment | None
     abstract: str | None = None
 
 
@@ -127,35 +143,54 @@ class Predictions:
         """
         return self._generations.bump(model)
 
-    def sweep(self) -> int:
-        """Remove what purges have made unreachable; how many entries that was."""
-        generations = self._generations.refresh()
-        dead = (key for key, _ in self._backend.scan(NAMESPACE) if _is_dead(key, generations))
-        return sum(self._backend.remove(NAMESPACE, key) for key in dead)
+    def sweep(self, digests: Mapping[str, str] | None = None, *, older: bool = False) -> Iterator[Superfluous]:
+        """Remove what purges have made unreachable; `purged` for each entry that was removed.
 
-    def scan(self) -> Iterator[Prediction]:
-        """Every prediction within reach, in no promised order; an unreadable one is left out and logged."""
+        Then `older` for each that stays and is by another artifact than `digests` has for its model; `older`: remove
+        these as well. A model that is not in `digests` keeps all of its predictions.
+        """
         generations = self._generations.refresh()
         for key, entry in self._backend.scan(NAMESPACE):
+            why = _superfluous(key, entry, generations, digests or {})
+            if why is not None and ((why == "older" and not older) or self._backend.remove(NAMESPACE, key)):
+                yield why
+
+    def scan(self, lost: Callable[[str], None] | None = None) -> Iterator[Prediction]:
+        """Every prediction within reach, in no promised order; an unreadable one is left out and logged.
+
+        With `lost`, which is told in words of what cannot be read, the rest of a damaged store is found, too.
+        """
+        generations = self._generations_or_tell(lost)
+        for key, entry in self._backend.scan(NAMESPACE, lost=lost):
             model, generation, id = _split(key)
-            if generation == generations.get(model, 0):
+            if generation >= 0 and generation == generations.get(model, generation if lost else 0):
                 try:
                     yield _parse(id, entry)
                 except Corrupt as exc:
-                    logger.warning("the stored prediction %s is left out: %s", key, exc)
+                    (lost or _log_lost)(f"the prediction {key} ({exc})")
 
-    def census(self) -> tuple[dict[str, int], int]:
-        """How many predictions within reach each model has, and how many a purge has put out of reach."""
+    def census(self, digests: Mapping[str, str] | None = None) -> Census:
+        """How many predictions there are. `digests`: of the models' present artifacts, as for sweep."""
         generations = self._generations.refresh()
-        within: dict[str, int] = {}
-        beyond = 0
-        for key, _ in self._backend.scan(NAMESPACE):
+        census = Census({})
+        for key, entry in self._backend.scan(NAMESPACE):
+            why = _superfluous(key, entry, generations, digests or {})
             model, generation, _ = _split(key)
-            if generation == generations.get(model, 0):
-                within[model] = within.get(model, 0) + 1
+            if why == "purged":
+                census.purged += 1
             elif generation >= 0:
-                beyond += 1
-        return within, beyond
+                census.within[model] = census.within.get(model, 0) + 1
+                census.older += why == "older"
+        return census
+
+    def _generations_or_tell(self, lost: Callable[[str], None] | None) -> dict[str, int]:
+        try:
+            return self._generations.refresh()
+        except Corrupt as exc:
+            if lost is None:
+                raise
+            lost(f"which predictions have been purged ({exc}): all of them are taken")
+            return {}
 
     def _key(self, model: str, id: str) -> str:
         return f"{model}/{self._generations.current(model)}/{id}"
@@ -189,9 +224,22 @@ def _split(key: str) -> tuple[str, int, str]:
     return model, int(rest) if rest.isdecimal() else -1, key.rpartition("/")[2]
 
 
-def _is_dead(key: str, generations: Mapping[str, int]) -> bool:
-    model, generation, _ = _split(key)
-    return 0 <= generation < generations.get(model, 0)
+def _superfluous(
+    key: str, entry: Entry, generations: Mapping[str, int], digests: Mapping[str, str]
+) -> Superfluous | None:
+    model, generation, id = _split(key)
+    if 0 <= generation < generations.get(model, 0):
+        return "purged"
+    if generation < 0 or model not in digests:
+        return None
+    try:
+        return None if _parse(id, entry).digest == digests[model] else "older"
+    except Corrupt:
+        return None
+
+
+def _log_lost(what: str) -> None:
+    logger.warning("left out, since it cannot be read: %s", what)
 
 
 def _read(id: str, model: str, labels: int, entry: Entry) -> Prediction | None:

@@ -7,7 +7,7 @@ Jobs and limits stay behind: they belong to servers that run.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from storage.base import Entry
@@ -23,10 +23,13 @@ Record = ApiKey | Prediction
 _HASH: Final = re.compile(r"[0-9a-f]{64}")
 
 
-def export(keys: Keys, stored: Predictions) -> Iterator[Record]:
-    """Every key, then every prediction within reach. What is written meanwhile may or may not be among them."""
-    yield from keys.list()
-    yield from stored.scan()
+def export(keys: Keys, stored: Predictions, lost: Callable[[str], None]) -> Iterator[Record]:
+    """Every key, then every prediction within reach. What is written meanwhile may or may not be among them.
+
+    What cannot be read is left out, and `lost` is told of it in words.
+    """
+    yield from keys.list(lost)
+    yield from stored.scan(lost)
 
 
 def to_line(record: Record) -> bytes:

@@ -204,14 +204,30 @@ class PredictionsContract(StoreFixture):
         for n in range(5):
             results.put(replace(prediction, id=identifier(f"{n}")))
         results.put(replace(prediction, model=f"{prediction.model}-b"))
-        assert results.sweep() == 0
+        assert list(results.sweep()) == []
         results.purge(prediction.model)
         results.put(prediction)
         before = len(list(store.backend.scan("results")))
-        assert results.sweep() == 5
+        assert list(results.sweep()) == ["purged"] * 5
         assert len(list(store.backend.scan("results"))) == before - 5
         assert results.get(prediction.id, prediction.model, 3) == prediction
         assert results.get(prediction.id, f"{prediction.model}-b", 3) is not None
+
+    def test_sweep_tells_and_removes_predictions_of_earlier_artifacts(
+        self, results: Predictions, prediction: Prediction
+    ) -> None:
+        newer = replace(prediction, id=identifier("newer"), digest="sha256:bb")
+        other = replace(prediction, model=f"{prediction.model}-b")
+        for each in (prediction, newer, other):
+            results.put(each)
+        digests = {prediction.model: "sha256:bb"}
+        assert results.census(digests).older == 1
+        assert list(results.sweep(digests)) == ["older"]
+        assert list(results.sweep(digests, older=True)) == ["older"]
+        assert results.get(prediction.id, prediction.model, 3) is None
+        assert results.get(newer.id, newer.model, 3) == newer
+        assert results.get(other.id, other.model, 3) == other
+        assert list(results.sweep(digests, older=True)) == []
 
     def test_expiry(self, store: Store, results: Predictions, prediction: Prediction) -> None:
         hour = timedelta(hours=1)

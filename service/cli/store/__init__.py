@@ -1,9 +1,12 @@
 """`store`: look after what is stored."""
 
+from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import click
 
+from service.bootstrap import Services
 from service.cli.common import CommandGroup, json_option, print_json, print_table, services
 from service.cli.store.check import check
 from service.cli.store.transfer import export_store, import_store
@@ -30,18 +33,31 @@ def init() -> None:
 
 
 @store.command()
+@click.argument("file", type=click.Path(path_type=Path))
+def backup(file: Path) -> None:
+    """Copy a SQLite store to FILE, complete and of one moment, while servers use it.
+
+    To restore it: stop the servers, remove the store's file with its -wal and -shm, and put the copy in its place.
+    """
+    with services() as opened:
+        opened.backend.backup(file)
+    click.echo(f"Copied {opened.settings.store_url} to {file}.", err=True)
+
+
+@store.command()
 @json_option
 def stats(as_json: bool) -> None:
     """Count predictions by model, and API keys."""
     with services() as opened:
-        within, beyond = opened.predictions.census()
-        counts = {"predictions": within, "purged": beyond, "keys": len(opened.keys.list())}
-        url = opened.settings.store_url
+        census = opened.predictions.census(_digests(opened))
+        keys, url = len(opened.keys.list()), opened.settings.store_url
     if as_json:
+        counts = {"predictions": census.within, "older": census.older, "purged": census.purged, "keys": keys}
         print_json({"store": url, **counts})
         return
-    rows: list[tuple[str, object]] = [(f"predictions of {model}", count) for model, count in sorted(within.items())]
-    rows += [("purged, not yet swept", beyond), ("API keys", counts["keys"])]
+    rows: list[tuple[str, object]] = [(f"predictions of {model}", n) for model, n in sorted(census.within.items())]
+    rows += [("of them of earlier versions of a model", census.older)] if census.older else []
+    rows += [("purged, not yet swept", census.purged), ("API keys", keys)]
     print_table(("WHAT", "NUMBER"), rows, title=url)
 
 
@@ -89,11 +105,20 @@ def purge(model: str, yes: bool) -> None:
 
 
 @store.command()
-def sweep() -> None:
+@click.option("--older", is_flag=True, help="Delete predictions of earlier versions of installed models, too.")
+def sweep(older: bool) -> None:
     """Delete what purges have left behind."""
     with services() as opened:
-        swept = opened.predictions.sweep()
-    click.echo(f"Deleted {swept} purged predictions.", err=True)
+        counts = Counter(opened.predictions.sweep(_digests(opened), older=older))
+    click.echo(f"Deleted {counts['purged']} purged predictions.", err=True)
+    if counts["older"]:
+        what = f"{counts['older']} predictions of earlier versions of installed models"
+        click.echo(f"Deleted {what}." if older else f"{what} stay; --older deletes them.", err=True)
+
+
+def _digests(opened: Services) -> dict[str, str]:
+    """Of the installed models."""
+    return {item.name: item.artifact.digest for item in opened.registry.list() if item.artifact}
 
 
 def _as_object(found: Prediction, labels: tuple[str, ...]) -> dict[str, Any]:

@@ -25,16 +25,22 @@ MAX_LINE: Final = 1 << 20
 @click.command("export")
 @click.argument("file", type=click.Path(dir_okay=False))
 def export_store(file: str) -> None:
-    """Write API keys (their hashes) and predictions to FILE, or standard output for -: one JSON object a line."""
+    """Write API keys (their hashes) and predictions to FILE, or standard output for -: one JSON object a line.
+
+    Of a damaged store it writes what can still be read, says what is lost, and ends with status 1.
+    """
+    lost: list[str] = []
     with services() as opened, _writing(file) as out, progress_bar() as progress:
         task = progress.add_task("exporting", total=None)
         number = 0
-        for record in export(opened.keys, opened.predictions):
+        for record in export(opened.keys, opened.predictions, lost.append):
             out.write(to_line(record))
             number += 1
             progress.update(task, completed=number)
         progress.update(task, total=number)
     click.echo(f"Exported {number} record(s).", err=True)
+    if lost:
+        raise click.ClickException("\n  ".join(["not everything could be read. Lost:", *lost]))
 
 
 @click.command("import")

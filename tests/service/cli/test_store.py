@@ -86,6 +86,51 @@ def test_check_measures_and_leaves_nothing(run: Run, opened: CommandServices) ->
     assert "refuse a stale version" in run("store", "check").stdout
 
 
+def test_sweep_says_and_deletes_predictions_of_earlier_versions(run: Run, filled: CommandServices) -> None:
+    digest = filled.registry.get("arxiv-mini").artifact.digest  # type: ignore[union-attr]
+    moment = datetime.now(UTC)
+    filled.predictions.put(Prediction("c" * 64, "arxiv-mini", digest, (0.1, 0.9, 0.5, 0.25), moment, None, None))
+    assert parsed(run("store", "stats", "--json"))["older"] == 2
+    assert "2 predictions of earlier versions of installed models stay" in run("store", "sweep").stderr
+    assert "Deleted 2 predictions of earlier versions" in run("store", "sweep", "--older").stderr
+    assert parsed(run("store", "stats", "--json"))["predictions"] == {"arxiv-mini": 1}
+
+
+def test_a_backup_can_be_put_in_the_stores_place(
+    run: Run, filled: CommandServices, variables: dict[str, str], tmp_path: Path
+) -> None:
+    made, text = filled.keys.create("me", ["read"])
+    copy, store = tmp_path / "copy.sqlite", Path(variables["ABSTRACTS_DATA_DIR"]) / "abstracts.sqlite"
+    assert run("store", "backup", copy).exit_code == 0
+    assert "exists already" in failed(run("store", "backup", copy))
+    filled.backend.close()
+    for file in store.parent.glob(f"{store.name}*"):
+        file.unlink()
+    copy.rename(store)
+    assert parsed(run("store", "stats", "--json"))["predictions"] == {"arxiv-mini": 2}
+    assert filled.keys.authenticate(text) == made
+
+
+def test_what_can_be_read_of_a_damaged_store_is_exported(
+    run: Run, filled: CommandServices, variables: dict[str, str], tmp_path: Path
+) -> None:
+    store, moment = Path(variables["ABSTRACTS_DATA_DIR"]) / "abstracts.sqlite", datetime.now(UTC)
+    made, _ = filled.keys.create("me", ["read"])
+    for number in range(400):
+        filled.predictions.put(Prediction(f"{number:064x}", "arxiv-mini", "d", (0.5,) * 4, moment, None, "x" * 900))
+    filled.backend.close()
+    with store.open("r+b") as file:
+        file.seek(60 * 4096)
+        file.write(bytes(3 * 4096))
+    result = run("store", "export", tmp_path / "all.jsonl")
+    assert result.exit_code == 1
+    assert "not everything could be read" in result.stderr
+    lines = [json.loads(line) for line in (tmp_path / "all.jsonl").read_text().splitlines()]
+    assert [line["key"]["id"] for line in lines if "key" in line] == [made.id]
+    assert 350 < len(lines) < 403
+    assert "abstracts.sqlite is damaged" in run("config", "check").stderr
+
+
 def test_an_unreachable_store_is_one_line(run: Run, variables: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     over = CommandServices(variables | {"ABSTRACTS_STORE_URL": f"sqlite:///{tmp_path}/file/x.sqlite"})

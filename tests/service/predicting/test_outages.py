@@ -1,5 +1,6 @@
 """The store is out: answers go on, keys in use go on, what is new and needs the store is refused."""
 
+import pytest
 from flask.testing import FlaskClient
 
 from service.app import Application, create_app
@@ -70,6 +71,24 @@ def test_a_corrupt_entry_is_a_miss_and_is_overwritten(client: FlaskClient, servi
     assert second.get_json() == first.get_json()
     ((_, mended),) = services.store.scan("results")
     assert b"x." not in mended.value
+
+
+def test_a_damaged_record_is_a_problem_that_names_the_store(
+    client: FlaskClient, services: TestServices, caplog: pytest.LogCaptureFixture
+) -> None:
+    accepted = client.post("/api/jobs", json={"abstracts": [ABSTRACT]}).get_json()
+    made, text = services.keys.create("damaged", ["predict"])
+    services.store.put("keys", f"key/{made.id}", b'{"name": ["x"], "scopes": "predict"}')
+    services.store.put("jobs", f"job/{accepted['id']}", b"{}")
+    answers = [
+        client.post("/api/predict/", json={"abstract": ABSTRACT}, headers={"Authorization": f"Bearer {text}"}),
+        client.get(f"/api/jobs/{accepted['id']}"),
+    ]
+    for answer in answers:
+        assert answer.status_code == 503
+        assert answer.get_json()["type"] == "/problems/store-unavailable"
+    assert "Traceback" not in caplog.text
+    assert caplog.text.count("what is stored cannot be used") == 2
 
 
 def test_a_purge_is_seen_when_memory_has_aged(make_services: MakeServices) -> None:

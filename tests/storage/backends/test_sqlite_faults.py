@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -136,7 +137,9 @@ def test_a_full_disk_stops_writes_and_not_reads(small_disk: Path, caplog: pytest
         backend.put("results", "k", VALUE)
         filler = small_disk / "filler"
         filler.write_bytes(bytes(shutil.disk_usage(small_disk).free))
-        written = [key for key in (f"l{n}" for n in range(300)) if not fails(lambda key=key: _put(backend, key))]
+        written = [
+            key for key in (f"l{n}" for n in range(300)) if not fails(partial(backend.put, "results", key, LARGE))
+        ]
         assert len(written) < 300
         assert backend.status().out == ("writes",)
         assert backend.status().errors["writes"] == 300 - len(written)
@@ -148,10 +151,6 @@ def test_a_full_disk_stops_writes_and_not_reads(small_disk: Path, caplog: pytest
         backend.ping()
         assert backend.status().out == ()
     assert len([record for record in caplog.records if record.levelname == "WARNING"]) == 1
-
-
-def _put(backend: SQLiteBackend, key: str) -> None:
-    backend.put("results", key, LARGE)
 
 
 def damage(path: Path, first: float, last: float) -> None:
