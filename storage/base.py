@@ -22,6 +22,8 @@ from pathlib import Path
 from typing import ClassVar, Final, Literal, NamedTuple
 from urllib.parse import SplitResult
 
+import msgspec
+
 from storage.errors import StorageError
 
 NAMESPACES: Final = ("results", "keys", "jobs", "limits")
@@ -32,7 +34,7 @@ MAX_KEY_BYTES: Final = 246
 Kind = Literal["reads", "writes"]
 
 
-class Entry(NamedTuple):
+class Entry(msgspec.Struct, frozen=True, gc=False):
     """A stored value.
 
     value: the very bytes that were put (a JSON object in UTF-8).

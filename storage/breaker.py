@@ -36,21 +36,20 @@ class Breaker:
         self._pause = pause
         self._clock = clock
         self._lock = threading.Lock()
-        self._failures = 0
-        self._probe_at: float | None = None
-        self._reason = ""
-
-    @property
-    def open(self) -> bool:
+        self.open = False
         """Whether calls are refused."""
-        return self._probe_at is not None
+        self.well = True
+        """Whether there is nothing to tell by answered(), or to ask by admit(): the last call was answered."""
+        self._failures = 0
+        self._probe_at = 0.0
+        self._reason = ""
 
     def admit(self) -> bool:
         """Whether this call is a probe. Raises Unavailable when it is to be spared."""
-        if self._probe_at is None:
+        if not self.open:
             return False
         with self._lock:
-            if self._probe_at is None:
+            if not self.open:
                 return False
             now = self._clock()
             if now < self._probe_at:
@@ -60,23 +59,26 @@ class Breaker:
 
     def answered(self, probe: bool) -> None:
         """The call was answered, if only by an error of its own (Conflict, Corrupt)."""
-        if not probe and not self._failures:
+        if self.well:
             return
         with self._lock:
             # A call that was under way when the breaker opened says nothing new.
-            if self._probe_at is not None and not probe:
+            if self.open and not probe:
                 return
             self._failures = 0
-            if self._probe_at is not None:
-                self._probe_at = None
+            self.well = True
+            if self.open:
+                self.open = False
                 logger.info("%s of the store are available again", self.name)
 
     def failed(self, exc: Exception) -> None:
         """The call was not answered."""
         with self._lock:
             self.errors += 1
+            self.well = False
             self._failures += 1
             self._reason = str(exc)
-            if self._probe_at is None and self._failures >= self._fail_max:
+            if not self.open and self._failures >= self._fail_max:
+                self.open = True
                 self._probe_at = self._clock() + self._pause
                 logger.warning("%s of the store are not available; going on without them (%s)", self.name, exc)

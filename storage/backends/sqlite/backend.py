@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
+from time import monotonic
 from typing import Any, Final
 
 from storage.backends.sqlite import care, schema, statements
@@ -69,9 +70,9 @@ class SQLiteBackend(Backend):
 
     def get(self, namespace: str, key: str) -> Entry | None:
         check_key(namespace, key)
-        for content, version, expires_at in self._read(statements.GET, (namespace, key)):
+        for content, version, expires_at in self._read(statements.GET[namespace], (key,)):
             if expires_at is None or expires_at > self._now():
-                return _entry(key, content, version)
+                return Entry(content, version) if content.__class__ is bytes else _entry(key, content, version)
         return None
 
     def get_many(self, namespace: str, keys: Sequence[str]) -> dict[str, Entry]:
@@ -109,7 +110,7 @@ class SQLiteBackend(Backend):
 
     def counter(self, namespace: str, key: str) -> tuple[int, float | None]:
         check_key(namespace, key)
-        for content, _, expires_at in self._read(statements.GET, (namespace, key)):
+        for content, _, expires_at in self._read(statements.GET[namespace], (key,)):
             if expires_at is None or expires_at > self._now():
                 if not isinstance(content, int):
                     raise Corrupt(f"{namespace}/{key} is a value, not a counter")
@@ -147,11 +148,11 @@ class SQLiteBackend(Backend):
 
     def ping(self) -> None:
         self._read(statements.PING, ())
-        if time.monotonic() >= self._ping_at:
+        if monotonic() >= self._ping_at:
             care.look_through(self._path, self._timeout, LOOK_SECONDS)
             # It has expired already, so nobody sees it, and the next purge clears it away.
             self._write(statements.PUT, ("limits", PING_KEY, b"{}", 0.0))
-            self._ping_at = time.monotonic() + PING_EVERY
+            self._ping_at = monotonic() + PING_EVERY
 
     def verify(self) -> None:
         self._read(statements.PING, ())
@@ -201,9 +202,10 @@ class SQLiteBackend(Backend):
 
     def _read(self, statement: str, parameters: tuple[object, ...]) -> list[Row]:
         breaker = self._reads
-        probe = breaker.admit()
+        probe = breaker.open and breaker.admit()
         try:
-            idle = self._file.idle()
+            file = self._file
+            idle = file.idle if monotonic() < file.look_at else file.look()
             try:
                 cursor = idle.pop()
             except IndexError:
@@ -213,16 +215,19 @@ class SQLiteBackend(Backend):
             except BaseException:
                 cursor.connection.close()
                 raise
-            idle.give(cursor)
+            idle.append(cursor)
+            if idle.retired:
+                idle.close()
         except (sqlite3.Error, StorageError) as exc:
             raise self._failure(breaker, probe, exc) from exc
-        breaker.answered(probe)
+        if not breaker.well:
+            breaker.answered(probe)
         return rows
 
     def _run_in_turn(self, statement: str, parameters: tuple[object, ...]) -> list[Row]:
         """Like _read, one thread at a time; waiting for other threads and other processes is bounded together."""
         probe = self._writes.admit()
-        deadline = time.monotonic() + self._timeout
+        deadline = monotonic() + self._timeout
         try:
             with self._file.turn(deadline) as cursor:
                 rows = cursor.execute(statement, parameters).fetchall()

@@ -6,7 +6,9 @@ import os
 import sqlite3
 import threading
 import time
+import weakref
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -23,15 +25,12 @@ Identity = tuple[int, int]
 
 
 class Idle(list[sqlite3.Cursor]):
-    """Cursors that no call has, one a connection. Taking and giving back need no lock: pop and append have Python's."""
+    """Cursors that no call has, one a connection. Taking and giving back need no lock: pop and append have Python's.
+
+    Who gives back one looks afterwards whether the list is `retired`, and then closes it once more.
+    """
 
     retired = False
-
-    def give(self, cursor: sqlite3.Cursor) -> None:
-        """Take back a cursor in good order."""
-        self.append(cursor)
-        if self.retired:
-            self.close()
 
     def close(self) -> None:
         """Close those that are here, and those of calls in progress when they are given back."""
@@ -49,28 +48,42 @@ class File:
         self._timeout = timeout
         self._inherited: list[Idle] = []
         self._start()
+        os.register_at_fork(after_in_child=partial(_begin_in_child, weakref.ref(self)))
 
     def _start(self) -> None:
         self._lock = threading.Lock()
         # Threads of one process take turns here, which is fairer and faster than SQLite's polling for its lock.
         self._writing = threading.Lock()
-        self._pid = os.getpid()
-        self._idle = Idle()
+        self.idle = Idle()
+        """Where to take a cursor from and give it back to; connect() when it is empty."""
+        self.look_at = 0.0
+        """When look() is due, by the monotonic clock."""
         self._identities: dict[str, Identity] = {}
-        self._look_at = 0.0
 
-    def idle(self, look: bool = False) -> Idle:
-        """Where to take a cursor from and give it back to; connect() when it is empty.
+    def look(self) -> Idle:
+        """`idle`, after a look whether the file has been replaced. Raises Unavailable if it has been deleted."""
+        self.look_at = time.monotonic() + LOOK_EVERY
+        known = self._identities.get("")
+        found = known and _identity(self.path)
+        if found == known:
+            return self.idle
+        if found is None:
+            self.look_at = 0.0
+            raise Unavailable(f"{self.path} has been deleted while it was in use: restore it, or start the server anew")
+        with self._lock:
+            if self._identities.get("") == known:
+                logger.warning("%s has been replaced; going on with the new file", self.path)
+                self._drop_logs()
+                self._begin_anew()
+        return self.idle
 
-        Raises Unavailable if the file has been deleted. Forked, it begins anew and never touches the parent's: SQLite's
-        bookkeeping of file locks is per process (sqlite.org/howtocorrupt.html, section 2.6).
+    def begin_in_child(self) -> None:
+        """In a forked process: never touch what it inherited, SQLite's bookkeeping of file locks being per process.
+
+        See sqlite.org/howtocorrupt.html, section 2.6.
         """
-        if os.getpid() != self._pid:
-            self._inherited.append(self._idle)
-            self._start()
-        if look or time.monotonic() >= self._look_at:
-            self._look()
-        return self._idle
+        self._inherited.append(self.idle)
+        self._start()
 
     def connect(self) -> sqlite3.Cursor:
         """A cursor of a new connection. Raises what schema.connect raises."""
@@ -81,11 +94,11 @@ class File:
 
     @contextlib.contextmanager
     def turn(self, deadline: float) -> Iterator[sqlite3.Cursor]:
-        """A cursor for one that writes, until which no other thread does. Raises as idle, connect, and Unavailable.
+        """A cursor for one that writes, while no other thread does. Raises as look() and connect(), and Unavailable.
 
         `deadline`, by the monotonic clock, is for waiting for other threads here and for other processes in SQLite.
         """
-        idle = self.idle(look=True)
+        idle = self.look()
         writing = self._writing
         waited = not writing.acquire(blocking=False)
         if waited and not writing.acquire(timeout=max(0.0, deadline - time.monotonic())):
@@ -104,7 +117,9 @@ class File:
             except BaseException:
                 cursor.connection.close()
                 raise
-            idle.give(cursor)
+            idle.append(cursor)
+            if idle.retired:
+                idle.close()
         finally:
             writing.release()
 
@@ -114,26 +129,9 @@ class File:
             self._begin_anew()
 
     def _begin_anew(self) -> None:
-        retired, self._idle = self._idle, Idle()
+        retired, self.idle = self.idle, Idle()
         retired.close()
         self._identities = {}
-
-    def _look(self) -> None:
-        self._look_at = time.monotonic() + LOOK_EVERY
-        known = self._identities.get("")
-        if known is None:
-            return
-        found = _identity(self.path)
-        if found == known:
-            return
-        if found is None:
-            self._look_at = 0.0
-            raise Unavailable(f"{self.path} has been deleted while it was in use: restore it, or start the server anew")
-        with self._lock:
-            if self._identities.get("") == known:
-                logger.warning("%s has been replaced; going on with the new file", self.path)
-                self._drop_logs()
-                self._begin_anew()
 
     def _remember(self) -> None:
         found = _identity(self.path)
@@ -150,6 +148,12 @@ class File:
             log = Path(f"{self.path}{suffix}")
             if suffix in self._identities and _identity(log) == self._identities[suffix]:
                 log.unlink(missing_ok=True)
+
+
+def _begin_in_child(file: "weakref.ref[File]") -> None:
+    there = file()
+    if there is not None:
+        there.begin_in_child()
 
 
 def _wait_at_most(cursor: sqlite3.Cursor, seconds: float) -> None:

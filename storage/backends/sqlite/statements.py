@@ -3,12 +3,18 @@
 
 from typing import Final
 
+from storage.base import NAMESPACES
+
 # Versions are random so that a key which is removed and written anew never repeats one; the last bit keeps them from 0.
 _VERSION: Final = "(random() & 0x7fffffffffffffff) | 1"
 _LIVE: Final = "(expires_at IS NULL OR expires_at > ?)"
 
-# Whether it has expired is found out by the caller, which is faster: hardly any has.
-GET: Final = "SELECT content, version, expires_at FROM entries WHERE namespace = ? AND key = ?"
+# The way of every stored answer: a statement a namespace saves a parameter, and whether an entry has expired is found
+# out by the caller, since hardly any has.
+GET: Final = {
+    namespace: f"SELECT content, version, expires_at FROM entries WHERE namespace = '{namespace}' AND key = ?"
+    for namespace in NAMESPACES
+}
 
 GET_MANY: Final = f"""SELECT key, content, version FROM entries
     WHERE namespace = ? AND key IN (SELECT value FROM json_each(?)) AND {_LIVE}"""

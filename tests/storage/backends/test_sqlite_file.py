@@ -258,8 +258,8 @@ def test_threads_that_ended_leave_no_connection(path: Path) -> None:
             thread = threading.Thread(target=backend.put, args=("results", "k", VALUE))
             thread.start()
             thread.join()
-        assert len(backend._file.idle()) == 1
-    assert backend._file.idle() == []
+        assert len(backend._file.idle) == 1
+    assert backend._file.idle == []
 
 
 def _execute(path: Path, statement: str) -> None:
