@@ -25,7 +25,7 @@ LEAST: Final = 1 << 10
 IDLE_SECONDS: Final = 75.0
 """How long a connection without a request stays: longer than load balancers keep one (60 s)."""
 STOP_SECONDS: Final = 2.0
-"""The same for all of these while the server stops."""
+"""The same while the server stops: a client that sends its next request just then is still answered."""
 LINGER_BYTES: Final = 64 << 20
 """So much that nobody wants is still read, so that its client comes to reading the answer."""
 _RESET: Final = struct.pack("ii", 1, 0)
@@ -217,9 +217,3 @@ class Connection(asyncio.Protocol):
     def idle(self) -> bool:
         """Whether there is no request, not even the beginning of one."""
         return self._exchange is None and self._parser.request is None and not self._waiting
-
-    def stop(self) -> None:
-        """Closes at once if idle or if a request is only half there; else after the answer that is due."""
-        if self._exchange is None and not self._waiting:
-            self._over = True
-            self._transport.close()

@@ -128,8 +128,6 @@ class Worker:
             self.tick()
         self.stopping = True
         self.loop.remove_reader(self._listener)
-        for connection in tuple(self.connections):
-            connection.stop()
         deadline = time.monotonic() + STOP_SECONDS
         while self.connections and time.monotonic() < deadline:
             await asyncio.sleep(0.02)
