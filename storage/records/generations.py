@@ -31,20 +31,19 @@ class Generations:
         self._cached: tuple[float, dict[str, int]] | None = None
 
     def current(self, name: str) -> int:
-        """The generation of `name`, at most `ttl` old."""
+        """The generation of `name`, at most `ttl` and the time of a read old."""
         cached = self._cached
         if cached is None or self._clock() >= cached[0]:
-            return self._renewed(cached).get(name, 0)
+            return (self.refresh() if cached is None else self._renewed(cached[1])).get(name, 0)
         return cached[1].get(name, 0)
 
-    def _renewed(self, cached: tuple[float, dict[str, int]] | None) -> dict[str, int]:
+    def _renewed(self, known: dict[str, int]) -> dict[str, int]:
+        # One thread asks; the others go on with what is known, rather than to wait for a store that may be out.
+        self._cached = (self._clock() + self._ttl, known)
         try:
             return self.refresh()
         except Unavailable:
-            if cached is None:
-                raise
-            self._cached = (self._clock() + self._ttl, cached[1])
-            return cached[1]
+            return known
 
     def refresh(self) -> dict[str, int]:
         """Read the document now; all generations by name."""

@@ -94,18 +94,19 @@ class Nodes:
         return next((name for name in names if partition_of(name) in wanted), None) if wanted else None
 
     def _failed(self, ticket: Ticket, exc: CouchbaseException) -> None:
+        error = translate(exc)
         connected = self.connected()
         node = _sent_to(exc) or ",".join(sorted(name for name, is_there in connected.items() if not is_there))
         silent = self._silent[ticket.kind]
         silent.add(node or "?")
         if not node or silent >= connected.keys():
-            self._breakers[ticket.kind, ALL].failed(exc)
+            self._breakers[ticket.kind, ALL].failed(error)
             return
         self._where[ticket.partition] = node
         if (ticket.kind, node) not in self._breakers:
             breaker = Breaker(f"{ticket.kind} of {node}", pause=self._pause)
             self._breakers.setdefault((ticket.kind, node), breaker)
-        self._breakers[ticket.kind, node].failed(exc)
+        self._breakers[ticket.kind, node].failed(error)
 
 
 def partition_of(name: str) -> int:
