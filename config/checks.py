@@ -8,27 +8,20 @@ from urllib.parse import urlsplit
 from config.environment import PREFIX
 from config.settings import Settings
 
-STORE_SCHEMES = ("sqlite", "memory", "couchbase", "couchbases")
 BROKER_SCHEMES = ("redis", "rediss", "amqp", "amqps")
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
 def check_together(values: Mapping[str, Any]) -> list[str]:
     """One sentence for each fault in `values` (by field name; what could not be read is absent)."""
-    return [*_formats(values), *_store(values), *_sharing(values), *_installed(values)]
+    return [*_formats(values), *_sharing(values), *_installed(values)]
 
 
 def _installed(values: Mapping[str, Any]) -> Iterable[str]:
     """What is set and needs a package that is not there."""
     if values.get("jobs_broker_url") and find_spec("celery") is None:
-        yield _missing("JOBS_BROKER_URL", "Celery", "worker")
-    if values.get("store_url", "").startswith("couchbase") and find_spec("couchbase") is None:
-        yield _missing("STORE_URL", "the Couchbase SDK", "serve")
-
-
-def _missing(setting: str, package: str, requirements: str) -> str:
-    file = f"requirements/{requirements}.txt"
-    return f"{PREFIX}{setting} needs {package}, which is not installed: pip install --require-hashes -r {file}"
+        install = "pip install --require-hashes -r requirements/worker.txt"
+        yield f"{PREFIX}JOBS_BROKER_URL needs Celery, which is not installed: {install}"
 
 
 def _formats(values: Mapping[str, Any]) -> Iterable[str]:
@@ -56,31 +49,6 @@ def is_limit(text: str) -> bool:
         return bool(parse_many(text)) and all(item.amount > 0 for item in parse_many(text))
     except ValueError:
         return False
-
-
-def _store(values: Mapping[str, Any]) -> Iterable[str]:
-    url = urlsplit(values.get("store_url", "memory://"))
-    if url.scheme not in STORE_SCHEMES:
-        yield f"{PREFIX}STORE_URL has scheme {url.scheme!r}: give one of {', '.join(s + '://' for s in STORE_SCHEMES)}."
-    if "@" in url.netloc:
-        yield f"{PREFIX}STORE_URL names a user: set {PREFIX}STORE_USERNAME and {PREFIX}STORE_PASSWORD instead."
-    if url.scheme == "sqlite" and (url.netloc or len(url.path) < 2):
-        yield f"{PREFIX}STORE_URL names no file: give sqlite:///FILE (four slashes before an absolute path)."
-    if url.scheme.startswith("couchbase"):
-        yield from _couchbase(values, url.path)
-    ca = values.get("store_ca")
-    if ca is not None and not ca.is_file():
-        yield f"{PREFIX}STORE_CA={str(ca)!r}: there is no such file."
-    if ca is not None and url.scheme != "couchbases":
-        yield f"{PREFIX}STORE_CA is for an encrypted connection: give couchbases:// in {PREFIX}STORE_URL, or remove it."
-
-
-def _couchbase(values: Mapping[str, Any], path: str) -> Iterable[str]:
-    if not 1 <= len([part for part in path.split("/") if part]) <= 2:
-        yield f"{PREFIX}STORE_URL names no bucket: give couchbase://HOSTS/BUCKET or couchbase://HOSTS/BUCKET/SCOPE."
-    for name in ("store_username", "store_password"):
-        if not values.get(name):
-            yield f"{PREFIX}{name.upper()} is not set, and Couchbase needs it."
 
 
 def _sharing(values: Mapping[str, Any]) -> Iterable[str]:

@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import Field, fields
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,12 @@ _ALMOST_PREFIX = re.compile("ABSTRACTS?_?")
 FIELDS: Mapping[str, Field[Any]] = {PREFIX + item.name.upper(): item for item in fields(Settings)}
 
 
-def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
-    """The settings in `environ`; without it, those of the process over those of .env.
+Check = Callable[[Mapping[str, Any]], Iterable[str]]
+"""Faults, one sentence each, of values by field name; what could not be read is absent."""
+
+
+def load_settings(environ: Mapping[str, str] | None = None, check: Check = lambda _: ()) -> Settings:
+    """The settings in `environ`; without it, those of the process over those of .env. `check` looks for further faults.
 
     Raises SettingsError with every fault: lines of .env that are not understood, values that cannot be read, values
     that are wrong together, and ABSTRACTS_ variables that do not exist. Links to Kubernetes' services are passed over.
@@ -30,7 +34,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     variables = from_files(variables, (name for name, item in FIELDS.items() if item.metadata["file"]), faults)
     faults += _unknown(variables)
     values = _derived(_read(variables, faults))
-    faults += check_together(values)
+    faults += [*check_together(values), *check(values)]
     if faults:
         raise SettingsError(faults)
     return Settings(**values)

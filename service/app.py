@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from flask import Flask
 
-from config import Settings, load_settings
-from service.bootstrap import Services
+from config import Settings
+from service.bootstrap import Services, read_settings
 
 if TYPE_CHECKING:
     from service.front.worker import Served
@@ -44,7 +44,7 @@ class Application(Flask):
         from service.front.worker import Served
         from service.telemetry import logs
 
-        settings = load_settings()
+        settings = read_settings()
         logs.configure(settings.log_level)
         app = create_app(settings)
         services = app.services
@@ -65,7 +65,7 @@ def create_cli(settings: Settings | None = None) -> Application:
     """The commands alone: it loads in a fraction of the time that the API's libraries take. Raises SettingsError."""
     from service.cli import register
 
-    app = Application(Services(settings or load_settings()))
+    app = Application(Services(settings or read_settings()))
     register(app)
     return app
 
@@ -84,7 +84,7 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
     from service.api.openapi import make_api
     from service.cli import register
 
-    services = services or Services(settings or load_settings())
+    services = services or Services(settings or read_settings())
     app = Application(services)
     register(app)
     app.config.update(MAX_CONTENT_LENGTH=MAX_BODY, PROVIDE_AUTOMATIC_OPTIONS=False)

@@ -1,11 +1,12 @@
 """The composition root: settings become collaborators, each made once, when it is first asked for."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
-from config import Settings, make_store_folder
-from storage.connect import open_backend
+from config import PREFIX, Settings, load_settings, make_store_folder
+from storage.connect import check_store, open_backend
+from storage.errors import BadOptions
 
 if TYPE_CHECKING:
     from flask_limiter import Limiter
@@ -283,3 +284,18 @@ class Services:
             self.backend.close()
         if "access_log" in opened and self.access_log is not None:
             self.access_log.close()
+
+
+def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """load_settings, and whether the store can be opened so. Raises SettingsError with every fault."""
+    return load_settings(environ, _store_faults)
+
+
+def _store_faults(values: Mapping[str, Any]) -> Iterator[str]:
+    if "store_url" not in values:
+        return
+    given = {name: values.get(f"store_{name}") or "" for name in ("url", "username", "password")}
+    try:
+        check_store(**given, ca=values.get("store_ca"))
+    except BadOptions as exc:
+        yield from (f"{PREFIX}STORE_{option.upper()}: {text}." for option, text in exc.faults)

@@ -9,8 +9,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from config import SettingsError, load_settings
-from service.bootstrap import Services
+from config import SettingsError
+from service.bootstrap import Services, read_settings
 from storage.errors import Conflict, StorageError
 from storage.records.jobs import Job, Jobs
 
@@ -39,7 +39,7 @@ def make_app() -> "Celery":
     from service.jobs.broker import make_celery
 
     try:
-        settings = load_settings()
+        settings = read_settings()
     except SettingsError as error:
         raise SystemExit(f"Error: {error}") from error
     if not settings.jobs_broker_url:

@@ -160,7 +160,7 @@ class Options:
 
 
 Opener = Callable[[SplitResult, Options], Callable[[], Backend]]
-"""Of each kind of store: checks a URL of its scheme with its options (ValueError says what to give instead) without
+"""Of each kind of store: checks a URL of its scheme with its options (BadOptions says what to give instead) without
 importing a driver; what it returns does that, and makes the backend, which is not yet connected."""
 
 

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from storage.backends import couchbase, memory, sqlite
 from storage.base import Backend, Opener, Options
+from storage.errors import BadOptions
 
 _OPENERS: Final[dict[str, Opener]] = {
     "memory": memory.opener,
@@ -31,7 +32,7 @@ def open_backend(
     sqlite:///relative.db, sqlite:////absolute.db
     couchbase://host1,host2/BUCKET/SCOPE   the scope defaults to `abstracts`; couchbases:// for TLS, `ca` for an own CA
 
-    `timeout` bounds one operation, `connect_timeout` the first of a process. ValueError as check_store; an absent or
+    `timeout` bounds one operation, `connect_timeout` the first of a process. BadOptions as check_store; an absent or
     failing store is reported by the first call, not here.
     """
     options = Options(username, password, timeout, connect_timeout, ca)
@@ -39,7 +40,7 @@ def open_backend(
 
 
 def check_store(url: str, username: str = "", password: str = "", ca: Path | None = None) -> None:
-    """ValueError, saying what to give instead, unless open_backend would take these. Imports no driver."""
+    """BadOptions, saying what to give instead, unless open_backend would take these. Imports no driver."""
     _opener(url)(urlsplit(url), Options(username, password, timedelta(0), timedelta(0), ca))
 
 
@@ -47,5 +48,5 @@ def _opener(url: str) -> Opener:
     scheme = urlsplit(url).scheme
     if scheme not in _OPENERS:
         known = ", ".join(f"{name}://" for name in _OPENERS)
-        raise ValueError(f"the store URL must start with one of {known}: {scheme or 'no scheme'!r}")
+        raise BadOptions(("url", f"it starts with {scheme or 'no scheme'!r}: give one of {known}"))
     return _OPENERS[scheme]

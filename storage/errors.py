@@ -53,3 +53,14 @@ class Revoked(KeyRejected):
 
 class Expired(KeyRejected):
     """The key was genuine and its time is over."""
+
+
+class BadOptions(ValueError):
+    """A store cannot be opened so. `faults`: of each wrong option of open_backend its name and what to give instead.
+
+    No text repeats a value: there may be secrets in it.
+    """
+
+    def __init__(self, *faults: tuple[str, str]) -> None:
+        super().__init__("; ".join(text for _, text in faults))
+        self.faults = faults

@@ -96,10 +96,6 @@ def test_a_misspelt_variable_names_its_neighbour() -> None:
         ("LIMIT_IP", "5 per fortnight"),
         ("TFSERVING_URL", "localhost:8501"),
         ("JOBS_BROKER_URL", "kafka://x"),
-        ("STORE_CA", "/nowhere/ca.pem"),
-        ("STORE_URL", "mysql://x/y"),
-        ("STORE_URL", "sqlite://x"),
-        ("STORE_URL", "sqlite:///"),
     ],
 )
 def test_a_wrong_value_is_named(name: str, value: str) -> None:
@@ -115,20 +111,6 @@ def test_workers_need_a_store_that_they_share() -> None:
 def test_the_queue_must_leave_threads_for_stored_answers() -> None:
     (fault,) = faults(SERVER_THREADS="8", QUEUE_SIZE="8")
     assert "at least 9" in fault
-
-
-def test_couchbase_needs_a_bucket_and_credentials() -> None:
-    found = " ".join(faults(STORE_URL="couchbase://host"))
-    assert "no bucket" in found
-    assert "STORE_USERNAME" in found
-    assert "STORE_PASSWORD" in found
-    assert load_settings(COUCHBASE).store_url == COUCHBASE["ABSTRACTS_STORE_URL"]
-
-
-def test_a_user_in_the_store_url_is_refused_without_showing_it() -> None:
-    found = " ".join(faults(STORE_URL="couchbase://me:hunter2@host/bucket", STORE_USERNAME="a", STORE_PASSWORD="b"))
-    assert "ABSTRACTS_STORE_USERNAME" in found
-    assert "hunter2" not in found
 
 
 def test_secrets_are_masked_wherever_settings_are_shown() -> None:

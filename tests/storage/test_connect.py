@@ -10,6 +10,7 @@ import pytest
 from storage.backends.memory import MemoryBackend
 from storage.backends.sqlite.backend import SQLiteBackend
 from storage.connect import open_backend
+from storage.errors import BadOptions
 
 
 def test_memory() -> None:
@@ -38,7 +39,7 @@ def test_sqlite_relative(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     "url", ["", "store.db", "redis://localhost", "sqlite://", "sqlite:///", "sqlite://host/store.db", "sqlite:///a?b=c"]
 )
 def test_bad_url(url: str) -> None:
-    with pytest.raises(ValueError, match="sqlite://"):
+    with pytest.raises(BadOptions, match="sqlite://"):
         open_backend(url)
 
 

@@ -19,13 +19,11 @@ class CouchbaseUrl:
     def parse(cls, parts: SplitResult) -> Self:
         """ValueError unless hosts and bucket are named and nothing else than a scope follows."""
         names = [unquote(name) for name in parts.path.strip("/").split("/")]
-        form = (
-            f"a Couchbase store URL is {parts.scheme}://host1,host2/BUCKET or {parts.scheme}://host1,host2/BUCKET/SCOPE"
-        )
+        form = f"give {parts.scheme}://host1,host2/BUCKET or {parts.scheme}://host1,host2/BUCKET/SCOPE"
         if not parts.netloc or not names[0] or len(names) > 2:
-            raise ValueError(form)
+            raise ValueError(f"it names no bucket: {form}")
         if "@" in parts.netloc:
-            raise ValueError(f"{form}; name and password have settings of their own")
+            raise ValueError(f"it names a user: {form}, and user name and password by themselves")
         if parts.query or parts.fragment:
-            raise ValueError(f"{form}, without a query")
+            raise ValueError(f"it has a query: {form}")
         return cls(f"{parts.scheme}://{parts.netloc}", names[0], names[1] if len(names) == 2 else DEFAULT_SCOPE)

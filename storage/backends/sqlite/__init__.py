@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, unquote
 
 from storage.base import Options
+from storage.errors import BadOptions
 
 if TYPE_CHECKING:
     from storage.backends.sqlite.backend import SQLiteBackend
@@ -15,7 +16,7 @@ def opener(url: SplitResult, options: Options) -> "Callable[[], SQLiteBackend]":
     """For sqlite:///relative/path and sqlite:////absolute/path; see storage.base.Opener."""
     path = unquote(url.path).removeprefix("/")
     if url.netloc or url.query or url.fragment or not path:
-        raise ValueError("a SQLite store URL names a file: sqlite:///relative/path or sqlite:////absolute/path")
+        raise BadOptions(("url", "it names no file: give sqlite:///relative/path or sqlite:////absolute/path"))
 
     def make() -> "SQLiteBackend":
         from storage.backends.sqlite.backend import SQLiteBackend
