@@ -108,6 +108,7 @@ class Outage:
     def __init__(self, path: Path, pause: float) -> None:
         self.backend = SQLiteBackend(path, timeout=timedelta(milliseconds=1), pause=pause)
         self.backend.put("results", "k", VALUE)
+        self.backend.ping()  # whose success must not outlive a failure
         self._other = sqlite3.connect(path, isolation_level=None)
 
     def begin(self) -> None:

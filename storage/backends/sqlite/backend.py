@@ -33,7 +33,7 @@ PURGE_INTERVAL: Final = 30.0
 SCAN_PAGE: Final = 500
 
 PING_EVERY: Final = 5.0
-"""Seconds for which a ping that wrote and looked through the pages is good; one in between only reads."""
+"""Seconds for which a ping that wrote and looked through the pages is good while no write fails: the next only read."""
 
 PING_KEY: Final = "ping"
 
@@ -148,10 +148,10 @@ class SQLiteBackend(Backend):
 
     def ping(self) -> None:
         self._read(statements.PING, ())
-        if monotonic() >= self._ping_at:
-            care.look_through(self._path, self._timeout, LOOK_SECONDS)
+        if monotonic() >= self._ping_at or not self._writes.well:
             # It has expired already, so nobody sees it, and the next purge clears it away.
             self._write(statements.PUT, ("limits", PING_KEY, b"{}", 0.0))
+            care.look_through(self._path, self._timeout, LOOK_SECONDS)
             self._ping_at = monotonic() + PING_EVERY
 
     def verify(self) -> None:

@@ -22,8 +22,8 @@ from tests.storage.backends.couchbase_peer import answers, backend_on
 ROOT = Path(__file__).parents[3]
 VALUE = b'{"a": 1}'
 TIMEOUT = timedelta(milliseconds=250)
-IDS = [f"{number:064x}" for number in range(200)]
-ROUNDS = 3
+IDS = [f"{number:064x}" for number in range(100)]
+ROUNDS = 2
 NODE = 1
 
 
