@@ -34,6 +34,7 @@ from couchbase.options import (  # type: ignore[import-untyped]
 from storage.backends.couchbase.cluster import PROBE, Connection
 from storage.backends.couchbase.documents import (
     MAX_COUNT,
+    RESERVED,
     Content,
     decode,
     decode_counter,
@@ -58,6 +59,10 @@ logger = logging.getLogger(__name__)
 
 BATCH: Final = 256
 """How many documents are asked for at once."""
+
+PING: Final = f"{RESERVED}ping"
+PING_EXPIRY: Final = timedelta(minutes=1)
+"""Of the document that a ping writes, of which nobody reads anything."""
 
 ATTEMPTS: Final = 8
 """How often a read and conditional write is tried before others are taken to be too busy with the document."""
@@ -190,6 +195,7 @@ class CouchbaseBackend(Backend):
 
     def ping(self) -> None:
         self._run(lambda connection: connection.probe("results"))
+        self._on("limits", lambda collection: collection.upsert(PING, b"{}", UpsertOptions(expiry=PING_EXPIRY)))
         self._on("results", self._probe_what_is_out)
 
     def _probe_what_is_out(self, collection: Collection) -> None:

@@ -112,6 +112,8 @@ def test_many_at_once_are_found_where_they_can_be(
 def test_writes_that_fail_leave_reads_alone(predictions: Predictions, backend: CouchbaseBackend, peer: Peer) -> None:
     for opcode in (Opcode.SET, Opcode.REPLACE, Opcode.ADD, Opcode.APPEND, Opcode.INCREMENT):
         peer.fault("status", opcode=opcode, status=0x86)
+    with pytest.raises(Unavailable, match="temporary failure"):
+        backend.ping()
     for number in range(16):
         assert not answers(lambda number=number: backend.put("limits", f"k{number}", VALUE))  # type: ignore[misc]
     assert ask(predictions)[0] == len(IDS) * ROUNDS
