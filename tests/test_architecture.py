@@ -24,7 +24,7 @@ LAYERS: Final = {
         {"checkpoints"},
         {"training"},
     ),
-    "storage": ({"errors"}, {"base"}, {"breaker"}, {"backends", "records"}, {"connect"}, {"ratelimit"}),
+    "storage": ({"errors"}, {"base", "forks"}, {"breaker"}, {"backends", "records"}, {"connect"}, {"ratelimit"}),
     "service": (
         {"cores", "errors", "listings"},
         {"telemetry"},

@@ -82,9 +82,13 @@ class LeasedWindows(FixedWindowRateLimiter):
         super().__init__(storage)
         self._shared = isinstance(storage, BackendStorage)
         self.now = now or (storage.now if isinstance(storage, BackendStorage) else time.time)
+        self._begin()
+        forks.begin_anew_in_child(self._begin)
+
+    def _begin(self) -> None:
+        """Without leases: in a forked process those of the parent would be handed out twice."""
         self._lock = Lock()
         self._leases: LRUCache[str, _Lease] = LRUCache(MOST_LEASES)
-        forks.watch(self)
 
     def hit(self, item: RateLimitItem, *identifiers: str, cost: int = 1) -> bool:
         """Whether `cost` was handed out of the item's present window; if not, nothing was."""
@@ -112,19 +116,6 @@ class LeasedWindows(FixedWindowRateLimiter):
             lease = self._leases.get(key)
             if lease is not None and lease.window == window == since // seconds:
                 lease.left += cost
-
-    def before_fork(self) -> None:
-        """Holds others up; see storage.forks."""
-        self._lock.acquire()
-
-    def after_fork_in_parent(self) -> None:
-        """Goes on."""
-        self._lock.release()
-
-    def after_fork_in_child(self) -> None:
-        """Starts without leases: they are the parent's, and would be handed out twice."""
-        self._lock = Lock()
-        self._leases.clear()
 
     def _lease(self, key: str, quota: int, window: float) -> _Lease:
         lease = self._leases.get(key)

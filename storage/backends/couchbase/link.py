@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
+from storage import forks
 from storage.breaker import Breaker
 from storage.errors import Unavailable
 
@@ -46,10 +47,10 @@ class Link(Generic[C]):
         self._inherited: list[_Held[C]] = []
         self._held: list[_Held[C]] = []  # one or none; the list is what the finalizer knows
         self._reset()
+        forks.begin_anew_in_child(self._begin_in_child)
         weakref.finalize(self, _close_at_exit, self._held, os.getpid())
 
     def _reset(self) -> None:
-        self._pid = os.getpid()
         self._lock = threading.Lock()
         self._connecting = threading.Lock()
         self._failures = 0
@@ -66,7 +67,6 @@ class Link(Generic[C]):
 
     def close(self) -> None:
         """Close the connection, when calls in progress have ended; a later call connects again."""
-        self._begin_anew_if_forked()
         with self._lock:
             retired = self._held.pop() if self._held else None
             if retired is None:
@@ -77,7 +77,6 @@ class Link(Generic[C]):
             retired.connection.close()
 
     def _take(self) -> _Held[C]:
-        self._begin_anew_if_forked()
         failures = self._failures
         while True:
             with self._lock:
@@ -119,11 +118,10 @@ class Link(Generic[C]):
         if last:
             held.connection.close()
 
-    def _begin_anew_if_forked(self) -> None:
-        if os.getpid() != self._pid:
-            self._inherited += self._held
-            self._held.clear()
-            self._reset()
+    def _begin_in_child(self) -> None:
+        self._inherited += self._held
+        self._held.clear()
+        self._reset()
 
 
 def _close_at_exit(held: list[_Held[C]], pid: int) -> None:

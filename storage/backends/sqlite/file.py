@@ -2,16 +2,14 @@
 
 import contextlib
 import logging
-import os
 import sqlite3
 import threading
 import time
-import weakref
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Final
 
+from storage import forks
 from storage.backends.sqlite import schema
 from storage.errors import Unavailable
 
@@ -48,7 +46,7 @@ class File:
         self._timeout = timeout
         self._inherited: list[Idle] = []
         self._start()
-        os.register_at_fork(after_in_child=partial(_begin_in_child, weakref.ref(self)))
+        forks.begin_anew_in_child(self.begin_in_child)
 
     def _start(self) -> None:
         self._lock = threading.Lock()
@@ -148,12 +146,6 @@ class File:
             log = Path(f"{self.path}{suffix}")
             if suffix in self._identities and _identity(log) == self._identities[suffix]:
                 log.unlink(missing_ok=True)
-
-
-def _begin_in_child(file: "weakref.ref[File]") -> None:
-    there = file()
-    if there is not None:
-        there.begin_in_child()
 
 
 def _wait_at_most(cursor: sqlite3.Cursor, seconds: float) -> None:

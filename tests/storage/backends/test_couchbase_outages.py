@@ -135,6 +135,7 @@ def test_an_outage_under_load(backend: CouchbaseBackend, peer: Peer, kind: str) 
             if answers(lambda key=key: backend.put("results", key, VALUE)):  # type: ignore[misc]
                 entry = value_of(backend, key)
                 assert entry in (VALUE, None)
+                failures += entry is None
                 with lock:
                     written.append(key)
             else:
