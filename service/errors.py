@@ -6,6 +6,7 @@ from typing import Any, Literal
 Slug = Literal[
     "body-too-large",
     "busy",
+    "doubtful-abstract",
     "engine-failed",
     "file-not-supported",
     "file-not-usable",

@@ -93,6 +93,11 @@ KINDS: Final[Mapping[Slug, Kind]] = {
         HTTPStatus.NOT_FOUND, "There is no such job", "It is another key's, was never made, or is gone."
     ),
     "unknown-model": Kind(HTTPStatus.NOT_FOUND, "There is no such model", "GET /api/models lists the models."),
+    "doubtful-abstract": Kind(
+        _UNPROCESSABLE,
+        "The scores would mean little",
+        "The text is not English, no abstract, or unlike any: `warnings` has codes. Without strict it gets scores.",
+    ),
     "body-too-large": Kind(
         _LARGE,
         "The body is too large",

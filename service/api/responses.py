@@ -6,6 +6,7 @@ from typing import Any, Final
 from flask import Response, request
 
 from service.access.gate import current_call
+from service.errors import InvalidRequest
 from service.predicting.predictor import NO_DIRECTIVES, Answer, Directives
 from service.predicting.rendering import RenderOptions, render
 
@@ -29,6 +30,23 @@ CACHE_CONTROL: Final = {
     "description": "no-cache, no-store, only-if-cached, max-age=N (RFC 9111, section 5.2.1).",
 }
 """The request header, for the OpenAPI document."""
+
+
+STRICT: Final = {
+    "in": "query",
+    "name": "strict",
+    "schema": {"type": "boolean", "default": False},
+    "description": "A problem instead of an answer with warnings.",
+}
+"""The parameter, for the OpenAPI document."""
+
+
+def strict() -> bool:
+    """Whether an answer with warnings is to be a problem. Raises InvalidRequest."""
+    asked = request.args.get("strict", "false").lower()
+    if asked not in ("true", "false", "1", "0"):
+        raise InvalidRequest({"strict": ["Send true or false, or leave it out."]})
+    return asked in ("true", "1")
 
 
 def directives() -> Directives:

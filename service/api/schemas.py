@@ -36,6 +36,13 @@ class Category(Schema):
     score = fields.Float(required=True)
 
 
+class TextWarning(Schema):
+    """Why the scores mean little."""
+
+    code = fields.String(required=True)
+    detail = fields.String(required=True)
+
+
 class PredictionResponse(Schema):
     """A prediction."""
 
@@ -52,6 +59,14 @@ class PredictionResponse(Schema):
         metadata={"description": "At or above the threshold, best first, at most top_k."},
     )
     cached = fields.Boolean(required=True)
+    truncated = fields.Boolean(metadata={"description": "true, where the model read only the beginning of the text."})
+    tokens = fields.Integer(metadata={"description": "Tokens of such a text."})
+    tokens_read = fields.Integer(metadata={"description": "Those of them that the model read."})
+    warnings = fields.List(
+        fields.Nested(TextWarning),
+        metadata={"description": "What tells that the scores mean little: they hold for English abstracts of papers."},
+    )
+    input_id = fields.String(metadata={"description": "The id that the abstract came with."})
 
 
 class Extraction(Schema):

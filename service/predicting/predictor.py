@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from model.errors import ModelError, Overloaded
+from model.text.warnings import DETAILS, find_warnings
 from service.access.ratelimits import Payer
 from service.errors import LimitExceeded, ServiceError
 from service.predicting.abstracts import Abstract
@@ -81,13 +82,15 @@ class Predictor:
         abstracts: Sequence[Abstract | Exception],
         directives: Directives = NO_DIRECTIVES,
         payer: Payer | None = None,
+        *,
+        strict: bool = False,
     ) -> list[Answer | Exception]:
         """For each abstract, in order, its answer or the error it met; what is an error already stays what it is.
 
         Errors are those of the package model, LimitExceeded and `not-stored`. The store is asked once for all. An
         abstract that is in there twice is worked out once, and the second is `collapsed`. `payer` is charged before
         each run of the model; when it may not pay, or the model is overloaded, nothing more is run: the rest has that
-        error too.
+        error too. `strict`: what has warnings is an error.
         """
         started = time.perf_counter()
         keys = [item if isinstance(item, Exception) else model.key(item.text) for item in abstracts]
@@ -102,7 +105,7 @@ class Predictor:
             if key not in answers and isinstance(abstract, Abstract):
                 answers[key] = refused or self._compute_or_error(model, key, abstract, directives, payer)
                 refused = refused or _refusal(answers[key])
-        ordered = list(_in_order(keys, answers))
+        ordered = [_strict(answer) if strict else answer for answer in _in_order(keys, answers)]
         for item in ordered:
             if isinstance(item, Answer):
                 self.count(item)
@@ -114,9 +117,11 @@ class Predictor:
         abstract: Abstract,
         directives: Directives = NO_DIRECTIVES,
         payer: Payer | None = None,
+        *,
+        strict: bool = False,
     ) -> Answer:
         """The answer for one abstract. Raises what `predict` would give in its place."""
-        (answer,) = self.predict(model, [abstract], directives, payer)
+        (answer,) = self.predict(model, [abstract], directives, payer, strict=strict)
         if isinstance(answer, Exception):
             raise answer
         return answer
@@ -218,6 +223,9 @@ class Predictor:
             created_at=now,
             expires_at=None if self._result_ttl is None else now + self._result_ttl,
             abstract=abstract.raw if self._store_abstracts else None,
+            tokens=result.tokens,
+            tokens_read=result.tokens_read,
+            warnings=tuple(warning.code for warning in find_warnings(abstract.text)),
         )
         timings = {"queue": result.queue_seconds, "model": result.model_seconds}
         if not store:
@@ -259,6 +267,20 @@ def _in_order(
             answer = answer._replace(outcome="collapsed")
         yield answer
         seen.add(key)
+
+
+def _strict(answer: Answer | Exception) -> Answer | Exception:
+    """An error in place of an answer with warnings."""
+    if not isinstance(answer, Answer) or not answer.prediction.warnings:
+        return answer
+    warnings = told(answer.prediction.warnings)
+    details = " ".join(warning["detail"] for warning in warnings)
+    return ServiceError("doubtful-abstract", details, members={"warnings": warnings})
+
+
+def told(codes: Iterable[str]) -> list[dict[str, str]]:
+    """Warnings as clients get them."""
+    return [{"code": code, "detail": DETAILS.get(code, code)} for code in codes]
 
 
 def _refusal(answer: Answer | Exception) -> Exception | None:

@@ -7,8 +7,9 @@ from typing import Any
 
 import msgspec
 
-from service.predicting.predictor import Answer
+from service.predicting.predictor import Answer, told
 from service.problems import describe
+from storage.records.predictions import Prediction
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ def render(answer: Answer, options: RenderOptions = DEFAULT_OPTIONS, more: Mappi
     `more` are members that only this answer has.
     """
     model, prediction = answer.model, answer.prediction
+    members = {**_members(prediction), **(more or {})}
     threshold = model.threshold if options.threshold is None else options.threshold
     ranked = zip(prediction.scores, model.labels, strict=True)
     chosen = sorted((pair for pair in ranked if pair[0] >= threshold), key=itemgetter(0), reverse=True)
@@ -60,7 +62,17 @@ def render(answer: Answer, options: RenderOptions = DEFAULT_OPTIONS, more: Mappi
             answer.outcome == "hit",
         )
     )
-    return body if not more else body[:-1] + b"," + _encode(more)[1:]
+    return body[:-1] + b"," + _encode(members)[1:] if members else body
+
+
+def _members(prediction: Prediction) -> dict[str, Any]:
+    """What is said only of a text that the model read in part, or whose scores mean little."""
+    members: dict[str, Any] = {}
+    if prediction.tokens is not None and prediction.tokens != prediction.tokens_read:
+        members = {"truncated": True, "tokens": prediction.tokens, "tokens_read": prediction.tokens_read}
+    if prediction.warnings:
+        members["warnings"] = told(prediction.warnings)
+    return members
 
 
 def render_item(

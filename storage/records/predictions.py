@@ -29,6 +29,8 @@ class Prediction(msgspec.Struct, frozen=True, gc=False):
 
     id: SHA-256 in hex, the cache key. digest: of the artifact. scores: one a label, raw, in the artifact's order.
     The moments have a time zone; expires_at None means never. abstract: the text, only if it is to be kept.
+    tokens: of the text, of which the model read `tokens_read`; None where that was not noted. warnings: codes of what
+    tells that the scores mean little.
     """
 
     id: str
@@ -38,6 +40,9 @@ class Prediction(msgspec.Struct, frozen=True, gc=False):
     created_at: datetime
     expires_at: datetime | None
     abstract: str | None
+    tokens: int | None = None
+    tokens_read: int | None = None
+    warnings: tuple[str, ...] = ()
 
 
 Superfluous = Literal["purged", "older"]
@@ -66,6 +71,9 @@ class _Stored(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     created_at: Moment
     expires_at: Moment | None
     abstract: str | None = None
+    tokens: int | None = None
+    tokens_read: int | None = None
+    warnings: tuple[str, ...] = ()
 
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -281,8 +289,10 @@ def from_document(id: str, document: Document) -> Prediction:
 
 
 def _to_stored(of: Prediction) -> _Stored:
-    return _Stored(of.model, of.digest, of.scores, of.created_at, of.expires_at, of.abstract)
+    about = of.model, of.digest, of.scores, of.created_at, of.expires_at, of.abstract
+    return _Stored(*about, of.tokens, of.tokens_read, of.warnings)
 
 
 def _from_stored(id: str, of: _Stored) -> Prediction:
-    return Prediction(id, of.model, of.digest, of.scores, of.created_at, of.expires_at, of.abstract)
+    about = of.model, of.digest, of.scores, of.created_at, of.expires_at, of.abstract
+    return Prediction(id, *about, of.tokens, of.tokens_read, of.warnings)

@@ -31,6 +31,7 @@ class StandIn:
     def __init__(self) -> None:
         self.texts: list[str] = []
         self.failures: list[Exception] = []
+        self.tokens: int | None = None
         self.gate = threading.Event()
         self.gate.set()
         self.entered = threading.Semaphore(0)
@@ -42,7 +43,7 @@ class StandIn:
         if self.failures:
             raise self.failures.pop(0)
         digest = hashlib.sha256(text.encode()).digest()
-        tokens = len(text.split()) + 2
+        tokens = self.tokens or len(text.split()) + 2
         scores = tuple(digest[i] / 255 for i in range(len(LABELS)))
         return Scores(scores, tokens, min(tokens, 256), 0.001, 0.002)
 

@@ -8,7 +8,7 @@ from flask import Response
 from service.access.gate import current_call
 from service.api.blueprint import BODY_PROBLEMS, Blueprint
 from service.api.examples import ABSTRACT, PREDICTION
-from service.api.responses import CACHE_CONTROL, directives
+from service.api.responses import CACHE_CONTROL, STRICT, directives, strict
 from service.api.schemas import BatchResponse
 from service.predicting.entries import Entry, listed_entry
 from service.predicting.models import Models
@@ -30,7 +30,7 @@ def blueprint(models: Models, predictor: Predictor, *, maximum: int, max_body: i
         max_body=max_body,
         body_example={"abstracts": [ABSTRACT]},
         example={"results": [PREDICTION], "hits": 0, "misses": 1, "collapsed": 0, "problems": 0},
-        parameters=(CACHE_CONTROL,),
+        parameters=(CACHE_CONTROL, STRICT),
     )
     def batch(arguments: Mapping[str, Any]) -> Response:
         """Classify several abstracts. Each counts as a request; those that are not stored count as model runs."""
@@ -39,7 +39,7 @@ def blueprint(models: Models, predictor: Predictor, *, maximum: int, max_body: i
         if payer is not None:
             payer.charge_batch(len(asked))
         entries = [listed_entry(value) for value in asked]
-        answers = predictor.predict(model, [entry.abstract for entry in entries], directives(), payer)
+        answers = predictor.predict(model, [entry.abstract for entry in entries], directives(), payer, strict=strict())
         return Response(_body(entries, answers, arguments), content_type="application/json")
 
     return routes

@@ -10,7 +10,7 @@ from service.access.gate import current_call
 from service.api.blueprint import Blueprint
 from service.api.examples import ABSTRACT, PREDICTION
 from service.api.openapi import PREDICTED
-from service.api.responses import CACHE_CONTROL, directives, prediction_response
+from service.api.responses import CACHE_CONTROL, STRICT, directives, prediction_response, strict
 from service.api.schemas import PdfPredictionResponse, PredictionQuery
 from service.errors import InvalidRequest, ServiceError, Slug
 from service.pdf.extract import MAX_BYTES, Extractor
@@ -24,7 +24,7 @@ MAX_BODY: Final = MAX_BYTES + (64 << 10)
 PROBLEMS: Final[tuple[Slug, ...]] = (
     *("invalid-request", "wrong-content-type", "not-stored", "overloaded", "model-not-ready", "engine-failed"),
     *("unknown-model", "not-a-pdf", "pdf-busy", "pdf-damaged", "pdf-encrypted", "pdf-too-demanding", "pdf-too-large"),
-    *("pdf-without-abstract", "pdf-without-text"),
+    *("pdf-without-abstract", "pdf-without-text", "doubtful-abstract"),
 )
 _BODY: Final = {
     "requestBody": {
@@ -80,7 +80,7 @@ def blueprint(pdfs: Extractor, models: Models, predictor: Predictor) -> Blueprin
             "abstract": ABSTRACT,
             "extraction": {"method": "heading", "confidence": 0.97, "page": 1},
         },
-        parameters=(CACHE_CONTROL,),
+        parameters=(CACHE_CONTROL, STRICT),
         document=_BODY,
     )
     def predict_pdf() -> Response:
@@ -90,7 +90,7 @@ def blueprint(pdfs: Extractor, models: Models, predictor: Predictor) -> Blueprin
         started = time.perf_counter()
         found, abstract = read_paper(pdfs, form["file"])
         call.timings["pdf"] = time.perf_counter() - started
-        answer = predictor.predict_one(model, abstract, requested, call.payer)
+        answer = predictor.predict_one(model, abstract, requested, call.payer, strict=strict())
         return prediction_response(answer, render_options(form), requested, found.members())
 
     return routes

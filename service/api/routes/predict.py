@@ -9,7 +9,7 @@ from service.access.gate import current_call
 from service.api.blueprint import BODY_PROBLEMS, Blueprint
 from service.api.examples import ABSTRACT, JOB, PREDICTION
 from service.api.openapi import PREDICTED, header_references, problem_references
-from service.api.responses import CACHE_CONTROL, directives, prediction_response
+from service.api.responses import CACHE_CONTROL, STRICT, directives, prediction_response, strict
 from service.api.routes.jobs import IDEMPOTENCY_KEY, JOB_HEADERS, accepted
 from service.api.schemas import JobResponse, PredictionResponse
 from service.errors import Slug
@@ -21,7 +21,10 @@ from service.predicting.rendering import RenderOptions
 from service.predicting.requests import PredictRequest, predict_request
 
 RESPOND_ASYNC: Final = "respond-async"
-PROBLEMS: Final[tuple[Slug, ...]] = (*BODY_PROBLEMS, "overloaded", "model-not-ready", "engine-failed", "not-stored")
+PROBLEMS: Final[tuple[Slug, ...]] = (
+    *BODY_PROBLEMS,
+    *("overloaded", "model-not-ready", "engine-failed", "not-stored", "doubtful-abstract"),
+)
 _PREFER: Final = {
     "in": "header",
     "name": "Prefer",
@@ -43,7 +46,7 @@ _ENDPOINT: Final[dict[str, Any]] = {
     "headers": PREDICTED,
     "body_example": {"abstract": ABSTRACT, "top_k": 3},
     "example": PREDICTION,
-    "parameters": (CACHE_CONTROL, _PREFER, IDEMPOTENCY_KEY),
+    "parameters": (CACHE_CONTROL, _PREFER, IDEMPOTENCY_KEY, STRICT),
     "document": {"responses": _AS_A_JOB},
 }
 
@@ -60,7 +63,7 @@ def blueprint(models: Models, predictor: Predictor, intake: Intake) -> Blueprint
             response = accepted(intake.submit(call.key.id, [abstract.raw], job, name_of_job))
             response.headers["Preference-Applied"] = RESPOND_ASYNC
             return response
-        found = predictor.predict_one(model, abstract, requested, call.payer)
+        found = predictor.predict_one(model, abstract, requested, call.payer, strict=strict())
         return prediction_response(found, options, requested)
 
     @routes.endpoint("/api/predict/", "predict", problems=PROBLEMS, **_ENDPOINT)
