@@ -6,7 +6,7 @@ import click
 from flask.cli import ScriptInfo
 
 from service import __version__
-from service.cli import COMMANDS, LazyCommand, is_own_command
+from service.cli import COMMANDS, LazyCommand, needs_routes
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -36,7 +36,7 @@ def _create_app() -> "Flask":
     from service.cli.common import one_line_errors
 
     with one_line_errors():
-        return create_cli() if is_own_command() else create_app()
+        return create_app() if needs_routes() else create_cli()
 
 
 if __name__ == "__main__":

@@ -45,7 +45,12 @@ def is_own_command() -> bool:
     context = click.get_current_context(silent=True)
     if context is None or not isinstance(context.find_root().command, FlaskGroup):  # granian is a click program, too
         return False
-    return not {"run", "routes", "shell", "limiter", "openapi"} & set(sys.argv[1:])
+    return not needs_routes()
+
+
+def needs_routes() -> bool:
+    """Whether this process was called with one of the commands of others, which ask for the whole application."""
+    return bool({"run", "routes", "shell", "limiter", "openapi"} & set(sys.argv[1:]))
 
 
 def register(app: Flask) -> None:

@@ -23,7 +23,9 @@ COMMANDS: Final = (
     LazyCommand("import", "service.cli.model.pull:import_checkpoint", "Take in a checkpoint from a folder."),
     LazyCommand("install", "service.cli.model.install:install", "Make NAME ready in one go."),
     LazyCommand(
-        "likeness", "service.cli.model.likeness:likeness", "Make anew what tells a text that is like no abstract."
+        "likeness",
+        "service.cli.model.likeness:likeness",
+        "Make again, from the abstracts in FILES, the words and the table that tell what is like an abstract.",
     ),
     LazyCommand("pull", "service.cli.model.pull:pull", "Get a checkpoint from the model hub."),
     LazyCommand("reload", "service.cli.model.manage:reload", "Have the running server read its models again."),

@@ -1,4 +1,4 @@
-"""`model likeness`: what texts are measured by, made anew."""
+"""`model likeness`: what texts are measured by, made again."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +14,7 @@ from service.cli.model.source import FILE
 @click.command(cls=Command)
 @click.argument("files", nargs=-1, required=True, type=FILE)
 def likeness(files: tuple[Path, ...]) -> None:
-    """Make anew, from the abstracts in FILES, the words and the table that tell what is like an abstract.
+    """Make again, from the abstracts in FILES, the words and the table that tell what is like an abstract.
 
     They lie in model/text. The words decide the normal form of texts, too: if they change, NORMALISER_VERSION has to.
     """
