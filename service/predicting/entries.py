@@ -28,12 +28,17 @@ class Entry:
     top_k: int | None = None
     place: Mapping[str, Any] = field(default_factory=dict)
 
-    def render(self, answer: Answer | Exception, defaults: RenderOptions) -> bytes:
-        """The JSON object that stands for it: its answer, or a `problem`; its own wishes win over `defaults`."""
+    def render(
+        self, answer: Answer | Exception, defaults: RenderOptions, more: Mapping[str, Any] | None = None
+    ) -> bytes:
+        """The JSON object that stands for it: its answer, or a `problem`; its own wishes win over `defaults`.
+
+        `more` are members that only this one has.
+        """
         threshold = defaults.threshold if self.threshold is None else self.threshold
         top_k = defaults.top_k if self.top_k is None else self.top_k
-        more = {} if self.input_id is None else {"input_id": self.input_id}
-        return render_item(answer, RenderOptions(threshold, top_k), more, self.place)
+        own = {} if self.input_id is None else {"input_id": self.input_id}
+        return render_item(answer, RenderOptions(threshold, top_k), {**own, **(more or {})}, self.place)
 
 
 def listed_entry(value: object) -> Entry:
