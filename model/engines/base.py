@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class Engine(ABC):
-    """Runs one text at a time; not thread safe: each worker thread owns an engine."""
+    """Runs one text at a time; not thread safe: its classifier lets one text in after the other."""
 
     @abstractmethod
     def scores(self, ids: Sequence[int]) -> tuple[float, ...]:
