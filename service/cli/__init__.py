@@ -13,7 +13,10 @@ COMMANDS: Final = {
     "keys": ("service.cli.keys:keys", "Create, list and revoke API keys."),
     "limiter": ("flask_limiter.commands:cli", "Flask-Limiter maintenance & utility commands"),
     "model": ("service.cli.model:model", "Inspect, train, measure and build models."),
-    "predict": ("service.cli.predict:predict", "Classify the abstracts in FILE, or in standard input for -."),
+    "predict": (
+        "service.cli.predict:predict",
+        "Classify the abstracts in FILES, in the files of folders, or in standard input for -.",
+    ),
     "serve": ("service.cli.serve:serve", "Serve the API and the web page."),
     "store": ("service.cli.store:store", "Look after what is stored."),
 }
