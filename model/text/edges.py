@@ -31,7 +31,7 @@ _HEADING: Final = re.compile(
 )
 
 _YEAR: Final = r"(?:19|20)\d\d"
-_MARK: Final = rf"(?:(?!a)[a-zßCRV@#*_&]|V\s?C)\s?{_YEAR}\s(?=[A-Z]|the\s)"
+_MARK: Final = rf"(?:(?!a)[a-zßCRV@#*_&®]|V\s?C)\s?{_YEAR}\s(?=[A-Z]|the\s)"
 """What the sign becomes when a PDF's font has it in the place of a letter: "r 1998 Wiley-Liss"."""
 _HOLDER: Final = (
     r"Elsevier|Wiley|Springer|Academic\sPress|IEEE|ACM|IOP|AIP|Blackwell|Karger|Taylor\s*(?:&|and)\s*Francis|Informa|"
@@ -43,13 +43,17 @@ _SIGN: Final = r"(?:©|℗|Ⓒ|ⓒ|\([cC]\))"
 _WORD_FOR_SIGN: Final = r"(?:(?:Crown\s)?[Cc]opyright|COPYRIGHT|\\(?:text)?copyright)"
 _LINE: Final = re.compile(
     rf"""(?:The\s)?+ (?:
-    (?:{_WORD_FOR_SIGN}|{_SIGN}) [\s,:]*+ (?:{_SIGN}|{_YEAR}|[Bb]y\s|held\s|(?:The\s)?(?:Authors?\b|{_HOLDER}))
-  | [©℗Ⓒⓒ]
+    (?:{_WORD_FOR_SIGN}|{_SIGN}) [\s,:]*+
+        (?:{_SIGN}|\(?{_YEAR}|[Bb]y\s|held\s|[Ss]tatement|[Ll]ine|(?:[A-Z][\w.&-]*,?\s){{1,4}}{_YEAR}
+          |(?:The\s)?(?:Authors?\b|{_HOLDER}))
+  | \(?[©℗Ⓒⓒ]
   | {_MARK}
   | {_YEAR}[,.]?\s(?:{_HOLDER}|(?:The\s)?Authors?\b)
   | Authors?(?:\(s\))?,?\s{_YEAR}
   | (?:{_HOLDER})(?=.*[Rr]ights\s[Rr]eserved)
-  | Published\s(?:by|under)\s
+  | Published\s(?:by|under|{_YEAR})\b
+  | U\.\s?S\.\sGovernment\s[Ww]ork
+  | Re(?:produced|printed)\swith\s(?:the\s)?(?:kind\s)?permission
   | All\s[Rr]ights\s[Rr]eserved
   | This\s(?:article|work|paper|material)\sis\s(?:an\sopen|protected|licen[cs]ed|distributed|published)
   | This\sis\san\s[Oo]pen
@@ -60,7 +64,8 @@ _LINE: Final = re.compile(
 """How a publisher's line begins."""
 _CERTAIN: Final = re.compile(
     rf"""[©℗Ⓒⓒ] | copyright | \(c\)\s*(?:{_YEAR}|{_HOLDER}|(?:The\s)?Authors?\b) | rights\s+reserved | Creative\sCommons
-  | ^(?-i:{_MARK}) | {_YEAR}[,.]?\s(?:{_HOLDER}) | Published\s(?:by|under)\s | Authors?(?:\(s\))?,?\s{_YEAR}""",
+  | ^(?-i:{_MARK}) | {_YEAR}[,.]?\s(?:{_HOLDER}) | Authors?(?:\(s\))?,?\s{_YEAR} | public\sdomain
+  | (?:Published|Re(?:produced|printed))\s(?:by|under|with)\s""",
     re.VERBOSE | re.IGNORECASE,
 )
 """Without which it is none."""
@@ -74,15 +79,18 @@ _GLANCE: Final = 30
 _HEADINGS_BEGIN: Final = frozenset("AaEPSs#*_[(\"'\\ \n\t\r")
 
 _WORD: Final = re.compile(r"[^\W\d_]+")
+_NO_WORDS: Final = re.compile(r"\S+@\S+|\b(?:OCIS codes|PACS(?: numbers?)?)\s*:.*", re.DOTALL)
+"""Addresses, and codes of subjects up to the end."""
 _SPOKEN: Final = (
-    "access adaptation al all an and any are article as author authors be been behalf by codes com commercial "
-    "commons content copyright creative creativecommons credited de der distributed distribution do doi email et "
-    "except exclusive for found from granted held http https image images in inal indicated is it its journals "
-    "licence licenced licences license licensed licensee licenses ltd made material materials medium modifications "
-    "nd no noncommercial not noted ocis of on open or org original otherwise owner party permission permissions "
-    "permits permitted please properly protected protection provided public published publisher publishing "
-    "reprinted reproduction reserved reuse right rights source subject terms text that the third this to und under "
-    "unported unrestricted us use used van visit von where which with within work www"
+    "access adaptation al all an and any are article as author authors be been behalf belongs by codes com "
+    "commercial commons content copy copyright creative creativecommons credited de der distributed distribution "
+    "do doi domain email et except exclusive for found from granted held http https image images in inal indicated "
+    "is it its journals kind licence licenced licences license licensed licensee licenses line ltd made managed "
+    "material materials medium modifications nd no noncommercial not noted ocis of on open or org original "
+    "otherwise owned owner part party permission permissions permits permitted please properly protected "
+    "protection provided public published publisher publishing reprinted reproduction reserved reuse right rights "
+    "source spa srl statement subject terms text that the third this to trading und under unported unrestricted us "
+    "use used van visit von where which with within work www"
 )
 """The words in lower case of such lines, single letters besides; a sentence of an abstract has others."""
 _SPOKEN_WORDS: Final = frozenset(_SPOKEN.split())
@@ -113,4 +121,6 @@ def _copyright(text: str) -> int | None:
 
 
 def _is_spoken(line: str) -> bool:
-    return all(word in _SPOKEN_WORDS or len(word) == 1 or not word.islower() for word in _WORD.findall(line))
+    return all(
+        word in _SPOKEN_WORDS or len(word) == 1 or not word.islower() for word in _WORD.findall(_NO_WORDS.sub("", line))
+    )

@@ -50,6 +50,12 @@ def test_a_heading_is_cut(heading: str) -> None:
         "© 2007 Optical Society of America OCIS codes: 060.2310",
         "© The Author(s) 2020. Published by Oxford University Press on behalf of the Royal Astronomical Society.",
         "© 2022, The Author(s), under exclusive licence to Springer Nature Limited.",
+        "© 2020, Springer-Verlag GmbH Germany, part of Springer Nature.",
+        "© 2020 Informa UK Limited, trading as Taylor & Francis Group",
+        "Copyright (2010) American Institute of Physics",
+        "Published 2020. This article is a U.S. Government work and is in the public domain in the USA.",
+        "© Oxford University Press 2010. For permissions, please email: journals.permissions@oup.com",
+        "Copyright 2011 by the American Physical Society. PACS numbers: 12.38.Gc, 11.15.Ha",
         "This article is protected by copyright. All rights reserved.",
         "Published by Elsevier B.V. This is an open access article under the CC BY license "
         "(http://creativecommons.org/licenses/by/4.0/).",
