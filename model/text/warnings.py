@@ -98,7 +98,7 @@ DETAILS: Final = {
     "placeholder": "It stands in the place of an abstract and says nothing of a paper. Send the abstract.",
     "not-english": "It is not, or only in part, in English, but the model was trained on English alone. Translate it.",
     "boilerplate": "It is what a site, a journal or a book prints everywhere. Send the abstract alone.",
-    "unlike-abstracts": "It is unlike the abstracts that the model was trained on, and its scores hold for. Check it.",
+    "unlike-abstracts": "It is unlike the abstracts that the model was trained on; its scores hold for such. Check it.",
 }
 """What is said under each code."""
 
