@@ -31,7 +31,7 @@ key: $(VENV)/.serve $(VENV)/.command ## Make another API key and print it
 
 test: $(VENV)/.dev $(VENV)/.command checkpoint ## Run all tests
 	@tests/packages.sh
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 lint: $(VENV)/.dev ## Check style, format and types
 	@$(BIN)/ruff check .
