@@ -163,3 +163,4 @@ class ProblemSchema(Schema):
     remedy = fields.String()
     instance = fields.String()
     errors = fields.Dict(keys=fields.String(), values=fields.List(fields.String()))
+    warnings = fields.List(fields.Nested(TextWarning))
