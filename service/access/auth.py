@@ -14,7 +14,7 @@ from service.errors import ServiceError
 from storage.errors import Expired, KeyRejected, Malformed, Revoked, StorageError, Unavailable
 from storage.records.apikeys import ApiKey, Keys
 
-Scope = Literal["predict", "read", "admin"]
+Scope = Literal["predict", "read"]
 
 REMEMBERED_KEYS = 10_000
 USE_NOTED_EVERY = 60.0
@@ -42,8 +42,8 @@ def presented_key(authorization: str | None, x_api_key: str | None) -> str:
 
 
 def require(key: ApiKey, scope: Scope) -> None:
-    """Raises ServiceError `scope-missing` unless the key is for `scope`; `admin` includes the others."""
-    if scope not in key.scopes and "admin" not in key.scopes:
+    """Raises ServiceError `scope-missing` unless the key is for `scope`."""
+    if scope not in key.scopes:
         raise ServiceError("scope-missing", f"This API key lacks the scope `{scope}`. Use one that has it.")
 
 

@@ -4,10 +4,13 @@ import json
 import shlex
 import shutil
 import sys
+import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from unicodedata import east_asian_width
 
 import click
 from flask.cli import AppGroup, ScriptInfo
@@ -90,38 +93,48 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], title:
     Lines break at blanks alone, so that an id can be copied: a table whose words need more room than the terminal has
     is wider. Off a terminal nothing is broken.
     """
-    from rich.console import Console
-    from rich.table import Table
-
     listed = [[*row] for row in rows]
-    console = Console(highlight=False, markup=False)
-    texts = [[column, *(_plain(row[i]) for row in listed)] for i, column in enumerate(columns)]
-    widths = _widths(texts, console.width if console.is_terminal else UNBROKEN)
-    console.width = max(console.width, sum(widths) + GAP * len(widths))
-    table = Table(header_style="bold", box=None, pad_edge=False, padding=(0, GAP, 0, 0))
-    for i, column in enumerate(columns):
-        numeric = bool(listed) and all(isinstance(row[i], int | float) for row in listed)
-        table.add_column(column, justify="right" if numeric else "left", width=widths[i])
-    for row in listed:
-        table.add_row(*map(_plain, row))
+    plain = [[*columns], *([_plain(cell) for cell in row] for row in listed)]
+    room = shutil.get_terminal_size().columns if sys.stdout.isatty() else UNBROKEN
+    widths = _widths(list(zip(*plain, strict=True)), room)
+    numeric = [
+        bool(listed) and all(isinstance(cell, int | float) for cell in cells) for cells in zip(*listed, strict=True)
+    ]
     if title:
-        console.print(title)
-    console.print(table)
+        click.echo(title)
+    for number, row in enumerate(plain):
+        for line in zip_longest(*map(_broken, row, widths), fillvalue=""):
+            text = (" " * GAP).join(map(_padded, line, widths, numeric or [False] * len(line))).rstrip()
+            click.echo(click.style(text, bold=True) if number == 0 else text)
 
 
 def _widths(columns: Sequence[Sequence[str]], room: int) -> list[int]:
     """What each column needs for its longest word, and of the room that is left what it can use, first come first."""
-    from rich.cells import cell_len
-
-    needed = [max(cell_len(word) for text in column for word in text.split() or [""]) for column in columns]
-    wanted = [max(map(cell_len, column)) for column in columns]
-    left = room - sum(needed) - GAP * len(needed)
+    needed = [max(_width(word) for text in column for word in text.split() or [""]) for column in columns]
+    wanted = [max(map(_width, column)) for column in columns]
+    left = room - sum(needed) - GAP * (len(needed) - 1)
     widths = []
     for need, want in zip(needed, wanted, strict=True):
         more = max(0, min(want - need, left))
         left -= more
         widths.append(need + more)
     return widths
+
+
+def _width(text: str) -> int:
+    """Columns of a terminal; East Asian characters take two."""
+    return len(text) if text.isascii() else sum(2 if east_asian_width(char) in "WF" else 1 for char in text)
+
+
+def _broken(text: str, width: int) -> list[str]:
+    if _width(text) <= width:
+        return [text]
+    return textwrap.wrap(text, width, break_long_words=False, break_on_hyphens=False)
+
+
+def _padded(text: str, width: int, right: bool) -> str:
+    blanks = " " * (width - _width(text))
+    return blanks + text if right else text + blanks
 
 
 def _plain(cell: object) -> str:

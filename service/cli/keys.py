@@ -1,87 +1,76 @@
 """`keys`: who may use the API."""
 
-import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Final, TypeVar
 
 import click
+from click.core import ParameterSource
 
+from service.bootstrap import Services
 from service.cli.common import CommandGroup, json_option, print_json, print_table, services
+from service.cli.options import Expiry, Limit, Span
 from storage.errors import Unknown
 from storage.records.apikeys import SCOPES, ApiKey
 
-_DAYS = re.compile(r"(\d{1,5})([dhm])")
-_UNITS = {"d": "days", "h": "hours", "m": "minutes"}
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+COLUMNS: Final = ("ID", "NAME", "SCOPES", "STATE", "CREATED", "EXPIRES", "LAST USED")
+RIGHTS: Final = (
+    click.option(
+        "--scope",
+        "scopes",
+        multiple=True,
+        type=click.Choice(sorted(SCOPES)),
+        help="What it allows; repeat for several. A new key without: predict and read.",
+    ),
+    click.option(
+        "--expires", "expires_at", type=Expiry(), metavar="90d|DATE|never", help="When it ends: 90d, 12h, an ISO date."
+    ),
+    click.option(
+        "--limit",
+        type=Limit(),
+        metavar="LIMIT|default",
+        help='Requests, such as "100/minute", instead of ABSTRACTS_LIMIT_KEY.',
+    ),
+    click.option(
+        "--limit-inference",
+        type=Limit(),
+        metavar="LIMIT|default",
+        help="Model runs, instead of ABSTRACTS_LIMIT_INFERENCE.",
+    ),
+)
+"""The options for all that can be said of a key besides its name."""
 
 
-class Expiry(click.ParamType[datetime]):
-    """`90d`, `12h`, `30m` from now, or an ISO 8601 date or moment (UTC unless it says otherwise)."""
-
-    name = "expiry"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        """The moment; a usage error for anything else, and for the past."""
-        now = datetime.now(UTC)
-        if match := _DAYS.fullmatch(value):
-            moment = now + timedelta(**{_UNITS[match[2]]: int(match[1])})
-        else:
-            moment = self._moment(value, param, ctx)
-        if moment <= now:
-            self.fail(f"{value!r} is not in the future.", param, ctx)
-        return moment
-
-    def _moment(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        try:
-            moment = datetime.fromisoformat(value)
-        except ValueError:
-            self.fail(f"{value!r} is neither like 90d, 12h or 30m nor an ISO date like 2030-12-31.", param, ctx)
-        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-class Limit(click.ParamType[str]):
-    """flask-limiter's notation."""
-
-    name = "limit"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The value itself; a usage error if it is no limit."""
-        from config.checks import is_limit
-
-        if not is_limit(value):
-            self.fail(f'{value!r} is not like "100/minute" or "10/second;5000/hour".', param, ctx)
-        return str(value)
+def rights_options(command: Decorated) -> Decorated:
+    """Adds RIGHTS to a command, in their order."""
+    for option in reversed(RIGHTS):
+        command = option(command)
+    return command
 
 
 @click.group(cls=CommandGroup)
 def keys() -> None:
-    """Create, list and revoke API keys."""
+    """Create, list, change and revoke API keys."""
 
 
 @keys.command()
 @click.option("--name", required=True, help="Whose key it is, or what for.")
-@click.option(
-    "--scope",
-    "scopes",
-    multiple=True,
-    type=click.Choice(sorted(SCOPES)),
-    help="What it allows; repeat for several. Without: predict and read.",
-)
-@click.option("--expires", type=Expiry(), metavar="90d|DATE", help="When it ends: 90d, 12h, or an ISO date.")
-@click.option("--limit", type=Limit(), help='Requests, such as "100/minute", instead of ABSTRACTS_LIMIT_KEY.')
-@click.option("--limit-inference", type=Limit(), help="Model runs, instead of ABSTRACTS_LIMIT_INFERENCE.")
+@rights_options
 @json_option
 def create(
     name: str,
     scopes: tuple[str, ...],
-    expires: datetime | None,
+    expires_at: datetime | None,
     limit: str | None,
     limit_inference: str | None,
     as_json: bool,
 ) -> None:
-    """Create a key. It is shown this once: only a hash is stored."""
+    """Create a key and print it. It is shown only once: no more than a hash of it is stored."""
     with services() as opened:
         try:
-            made, text = opened.keys.create(name, scopes or ("predict", "read"), expires, limit, limit_inference)
+            made, text = opened.keys.create(name, scopes or ("predict", "read"), expires_at, limit, limit_inference)
         except ValueError as exc:
             raise click.UsageError(str(exc)) from exc
     _show_new(made, text, as_json)
@@ -95,40 +84,90 @@ def list_keys(as_json: bool) -> None:
         found = opened.keys.list()
     if as_json:
         print_json([_as_object(key) for key in found])
-        return
-    columns = ("ID", "NAME", "SCOPES", "STATE", "CREATED", "EXPIRES", "LAST USED")
-    print_table(columns, (_row(key) for key in found))
+    else:
+        print_table(COLUMNS, (_row(key) for key in found))
 
 
 @keys.command()
-@click.argument("id")
+@click.argument("key")
 @json_option
-def show(id: str, as_json: bool) -> None:
-    """Show one key; the secret itself is stored nowhere."""
+def show(key: str, as_json: bool) -> None:
+    """Show the key with that id or name. The secret itself is stored nowhere."""
     with services() as opened:
-        found = opened.keys.get(id)
-    if found is None:
-        raise Unknown(f"there is no API key {id!r}")
+        found = _find(opened, key)
     _show(found, as_json)
 
 
 @keys.command()
-@click.argument("id")
+@click.argument("key")
+@click.option("--name", help="Another name.")
+@rights_options
 @json_option
-def revoke(id: str, as_json: bool) -> None:
-    """End a key for good. Servers that know it stop taking it within ABSTRACTS_KEY_CACHE_TTL."""
+@click.pass_context
+def update(ctx: click.Context, /, key: str, as_json: bool, **options: Any) -> None:
+    """Change the key with that id or name: its name, scopes, expiry or limits. What is not given stays as it is.
+
+    `--expires never` and `--limit default` take away what was set. Servers notice within ABSTRACTS_KEY_CACHE_TTL.
+    """
+    given = {name: value for name, value in options.items() if _is_given(ctx, name)}
+    if not given:
+        raise click.UsageError("say what to change: --name, --scope, --expires, --limit or --limit-inference")
+    if "scopes" in given:
+        given["scopes"] = frozenset(given["scopes"])
     with services() as opened:
-        _show(opened.keys.revoke(id), as_json)
+        try:
+            changed = opened.keys.update(_find(opened, key).id, **given)
+        except ValueError as exc:
+            raise click.UsageError(str(exc)) from exc
+    _show(changed, as_json)
 
 
 @keys.command()
-@click.argument("id")
+@click.argument("key")
+@click.option("--yes", is_flag=True, help="Do not ask.")
 @json_option
-def rotate(id: str, as_json: bool) -> None:
-    """Give a key a new secret, shown this once; the old one ends."""
+def revoke(key: str, yes: bool, as_json: bool) -> None:
+    """End the key with that id or name for good. Servers that know it notice within ABSTRACTS_KEY_CACHE_TTL."""
     with services() as opened:
-        made, text = opened.keys.rotate(id)
+        found = _find(opened, key)
+        if not yes:
+            click.confirm(f"Revoke the key {found.id} of {found.name} for good?", abort=True, err=True)
+        revoked = opened.keys.revoke(found.id)
+    _show(revoked, as_json)
+
+
+@keys.command()
+@click.argument("key")
+@click.option(
+    "--grace", type=Span(), default=timedelta(), metavar="24h", help="How long the old secret stays good, such as 24h."
+)
+@json_option
+def rotate(key: str, grace: timedelta, as_json: bool) -> None:
+    """Give the key with that id or name a new secret, and print it. It is shown only once.
+
+    The old secret ends at once, or after --grace; servers that know it notice within ABSTRACTS_KEY_CACHE_TTL.
+    """
+    with services() as opened:
+        made, text = opened.keys.rotate(_find(opened, key).id, grace)
     _show_new(made, text, as_json)
+    until = made.previous_until
+    click.echo(f"The old secret {f'is good until {_minute(until)} UTC' if until else 'has ended'}.", err=True)
+
+
+def _find(opened: Services, text: str) -> ApiKey:
+    """The one key with that id or name; Unknown if there is none, a usage error if there are several."""
+    found = opened.keys.find(text)
+    if not found:
+        raise Unknown(f"there is no API key with the id or name {text!r}; `keys list` shows all")
+    if len(found) > 1:
+        raise click.UsageError(
+            f"{len(found)} keys are named {text!r}; give an id: {', '.join(key.id for key in found)}"
+        )
+    return found[0]
+
+
+def _is_given(ctx: click.Context, name: str) -> bool:
+    return ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 
 def _show_new(key: ApiKey, text: str, as_json: bool) -> None:
@@ -159,6 +198,7 @@ def _as_object(key: ApiKey) -> dict[str, Any]:
         "last_used_at": key.last_used_at and key.last_used_at.isoformat(),
         "limit": key.limit,
         "limit_inference": key.limit_inference,
+        "old_secret_ends_at": key.previous_until and key.previous_until.isoformat(),
     }
 
 

@@ -1,12 +1,13 @@
 """API keys. Only a hash of the secret is stored, and the key itself is shown once."""
 
+import builtins
 import hashlib
 import hmac
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -18,7 +19,7 @@ from storage.records.keyformat import format_key, is_id, new_id, new_secret, par
 logger = logging.getLogger(__name__)
 
 NAMESPACE: Final = "keys"
-SCOPES: Final = frozenset({"predict", "read", "admin"})
+SCOPES: Final = frozenset({"predict", "read"})
 MAX_NAME: Final = 100
 LAST_USE_STEP: Final = timedelta(minutes=1)
 """A key's last use is written at most this often."""
@@ -32,6 +33,7 @@ class ApiKey:
     """A stored key. secret_hash is SHA-256 in hex: the secret is random and long, so there is nothing to stretch.
 
     limit and limit_inference are in flask-limiter's notation; None means the service's own. Moments have a time zone.
+    previous_hash is that of the secret before the last rotation, which is good until previous_until.
     """
 
     id: str
@@ -44,6 +46,8 @@ class ApiKey:
     last_used_at: Moment | None = None
     limit: str | None = None
     limit_inference: str | None = None
+    previous_hash: str | None = None
+    previous_until: Moment | None = None
 
 
 class Keys:
@@ -86,10 +90,15 @@ class Keys:
         return self._backend.add(NAMESPACE, _at(key.id), encode(to_document(key)))
 
     def authenticate(self, presented: str) -> ApiKey:
-        """The key that this text belongs to. Raises Malformed, Unknown, Revoked, Expired; Corrupt if unreadable."""
+        """The key that this text belongs to. Raises Malformed, Unknown, Revoked, Expired; Corrupt if unreadable.
+
+        To whoever presents the secret before the last rotation, the key expires when that does.
+        """
         id, secret = parse_key(presented)
         key = self.get(id)
-        if key is None or not hmac.compare_digest(key.secret_hash, _hash(secret)):
+        if key is not None and not hmac.compare_digest(key.secret_hash, _hash(secret)):
+            key = _of_previous(key, _hash(secret))
+        if key is None:
             raise Unknown("there is no such API key")
         if key.revoked_at is not None:
             raise Revoked("this API key has been revoked")
@@ -124,16 +133,42 @@ class Keys:
         now = self._now()
         return self._change(id, lambda key: key if key.revoked_at else replace(key, revoked_at=now))
 
-    def rotate(self, id: str) -> tuple[ApiKey, str]:
-        """Give a key another secret; the old one ends at once. Unknown if there is none, Revoked if it has ended."""
-        secret = new_secret()
+    def rotate(self, id: str, grace: timedelta = timedelta()) -> tuple[ApiKey, str]:
+        """Give a key another secret; the old one ends after `grace`, and one before that at once.
+
+        Unknown if there is no such key, Revoked if it has ended.
+        """
+        secret, until = new_secret(), self._now() + grace
 
         def renew(key: ApiKey) -> ApiKey:
-            if key.revoked_at is not None:
-                raise Revoked("a revoked API key cannot be rotated; create another")
-            return replace(key, secret_hash=_hash(secret))
+            previous = (key.secret_hash, until) if grace else (None, None)
+            return replace(
+                _alive(key), secret_hash=_hash(secret), previous_hash=previous[0], previous_until=previous[1]
+            )
 
         return self._change(id, renew), format_key(id, secret)
+
+    def update(self, id: str, **changes: Any) -> ApiKey:
+        """Give a key another name, other scopes (a frozenset), expires_at, limit or limit_inference, by these names.
+
+        ValueError as in create, Unknown if there is no such key, Revoked if it has ended. Servers that know the key
+        notice when they ask for it again.
+        """
+
+        def apply(key: ApiKey) -> ApiKey:
+            changed = replace(_alive(key), **changes)
+            check(changed)
+            return changed
+
+        return self._change(id, apply)
+
+    def find(self, text: str) -> builtins.list[ApiKey]:
+        """The key with this id, or else all with this name: those that have not ended, if there are any."""
+        key = self.get(text)
+        if key is not None:
+            return [key]
+        named = [key for key in self.list() if key.name == text]
+        return [key for key in named if key.revoked_at is None] or named
 
     def touch_used(self, id: str, when: datetime) -> None:
         """Note a use, unless one of the last minute is noted already. An unknown key is ignored."""
@@ -160,6 +195,21 @@ class Keys:
         if not is_id(id):
             raise Unknown(f"there is no API key {id!r}")
         return from_document(id, update(self._backend, NAMESPACE, _at(id), apply))
+
+
+def _alive(key: ApiKey) -> ApiKey:
+    if key.revoked_at is not None:
+        raise Revoked("a revoked API key stays as it is; create another")
+    return key
+
+
+def _of_previous(key: ApiKey, presented_hash: str) -> ApiKey | None:
+    """The key as the holder of its previous secret sees it; None if that is not what was presented."""
+    if key.previous_hash is None or key.previous_until is None:
+        return None
+    if not hmac.compare_digest(key.previous_hash, presented_hash):
+        return None
+    return replace(key, expires_at=min(key.previous_until, key.expires_at or key.previous_until))
 
 
 def _at(id: str) -> str:
@@ -218,6 +268,8 @@ def to_document(key: ApiKey) -> Document:
         "last_used_at": to_text(key.last_used_at),
         "limit": key.limit,
         "limit_inference": key.limit_inference,
+        "previous_hash": key.previous_hash,
+        "previous_until": to_text(key.previous_until),
     }
 
 

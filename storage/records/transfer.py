@@ -65,7 +65,7 @@ def _checked(key: ApiKey) -> ApiKey:
         apikeys.check(key)
     except ValueError as exc:
         raise Corrupt(f"the key cannot be used: {exc}") from exc
-    if not _HASH.fullmatch(key.secret_hash):
+    if not _HASH.fullmatch(key.secret_hash) or not _HASH.fullmatch(key.previous_hash or key.secret_hash):
         raise Corrupt("the key has no hash")
     if not isinstance(key.limit, str | None) or not isinstance(key.limit_inference, str | None):
         raise Corrupt("a limit of the key is not a text")

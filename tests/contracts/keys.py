@@ -84,15 +84,63 @@ class KeysContract(StoreFixture):
             keys.authenticate(format_key(key.id, new_secret()))
 
     def test_rotated_key(self, keys: Keys) -> None:
-        key, old = keys.create("laptop", ["admin"], limit="5/hour")
+        key, old = keys.create("laptop", ["predict"], limit="5/hour")
         rotated, new = keys.rotate(key.id)
         assert rotated == replace(key, secret_hash=rotated.secret_hash)
         assert keys.authenticate(new) == rotated
         with pytest.raises(Unknown):
             keys.authenticate(old)
 
+    def test_the_old_secret_is_good_until_the_grace_is_over(self, keys: Keys, clock: Clock) -> None:
+        key, old = keys.create("laptop", ["predict"])
+        ends = datetime.fromtimestamp(clock(), UTC) + DAY
+        rotated, new = keys.rotate(key.id, DAY)
+        assert rotated.previous_until == ends
+        assert keys.authenticate(new) == rotated
+        assert keys.authenticate(old) == replace(rotated, expires_at=ends)
+        clock.advance(DAY.total_seconds())
+        with pytest.raises(Expired):
+            keys.authenticate(old)
+        assert keys.authenticate(new) == rotated
+
+    def test_a_grace_does_not_outlast_key_rotation_or_revocation(self, keys: Keys, clock: Clock) -> None:
+        expiry = datetime.fromtimestamp(clock(), UTC) + DAY
+        key, first = keys.create("laptop", ["predict"], expires_at=expiry)
+        _, second = keys.rotate(key.id, 7 * DAY)
+        assert keys.authenticate(first).expires_at == expiry
+        keys.rotate(key.id, DAY)
+        with pytest.raises(Unknown):
+            keys.authenticate(first)
+        assert keys.authenticate(second).id == key.id
+        keys.revoke(key.id)
+        with pytest.raises(Revoked):
+            keys.authenticate(second)
+
+    def test_an_update_changes_what_it_names(self, keys: Keys, clock: Clock) -> None:
+        key, text = keys.create("laptop", ["predict"], limit="5/hour")
+        expiry = datetime.fromtimestamp(clock(), UTC) + DAY
+        changed = keys.update(key.id, name="desk", scopes=frozenset({"read"}), limit=None, expires_at=expiry)
+        assert changed == replace(key, name="desk", scopes=frozenset({"read"}), limit=None, expires_at=expiry)
+        assert keys.authenticate(text) == changed
+        with pytest.raises(ValueError, match="scopes"):
+            keys.update(key.id, scopes=frozenset({"write"}))
+        keys.revoke(key.id)
+        with pytest.raises(Revoked):
+            keys.update(key.id, name="laptop")
+
+    def test_a_key_is_found_by_id_or_name(self, keys: Keys) -> None:
+        first, second = keys.create("laptop", ["read"])[0], keys.create("laptop", ["read"])[0]
+        assert keys.find(first.id) == [first]
+        assert {key.id for key in keys.find("laptop")} == {first.id, second.id}
+        revoked = keys.revoke(first.id)
+        assert keys.find("laptop") == [second]
+        assert keys.find(first.id) == [revoked]
+        keys.revoke(second.id)
+        assert len(keys.find("laptop")) == 2
+        assert keys.find("desk") == []
+
     def test_a_revoked_key_is_not_rotated_back_to_life(self, keys: Keys) -> None:
-        key, text = keys.create("laptop", ["admin"])
+        key, text = keys.create("laptop", ["predict"])
         keys.revoke(key.id)
         with pytest.raises(Revoked):
             keys.rotate(key.id)
@@ -107,6 +155,8 @@ class KeysContract(StoreFixture):
             keys.revoke(id)
         with pytest.raises(Unknown):
             keys.rotate(id)
+        with pytest.raises(Unknown):
+            keys.update(id, name="x")
 
     def test_list_is_in_order_of_creation(self, keys: Keys, clock: Clock) -> None:
         assert keys.list() == []
@@ -144,7 +194,7 @@ class KeysContract(StoreFixture):
             keys.create(name, ["read"])
         assert keys.list() == []
 
-    @pytest.mark.parametrize("scopes", [[], ["write"], ["read", "READ"]])
+    @pytest.mark.parametrize("scopes", [[], ["write"], ["admin"], ["read", "READ"]])
     def test_bad_scopes(self, keys: Keys, scopes: list[str]) -> None:
         with pytest.raises(ValueError, match="scopes"):
             keys.create("laptop", scopes)
@@ -160,7 +210,7 @@ class KeysContract(StoreFixture):
     def test_damaged_key_fails_closed_and_is_left_out_of_the_list(
         self, store: Store, keys: Keys, damage: dict[str, object]
     ) -> None:
-        key, text = keys.create("damaged", ["admin"])
+        key, text = keys.create("damaged", ["predict"])
         whole, _ = keys.create("whole", ["read"])
         entry = store.backend.get("keys", f"key/{key.id}")
         assert entry is not None

@@ -180,9 +180,22 @@ def test_a_wrong_secret_is_refused_although_the_id_is_known(bench: Bench) -> Non
     assert bench.authenticator.authenticate(renewed).id == bench.record.id
 
 
-def test_admin_includes_every_scope(bench: Bench) -> None:
-    admin, _ = bench.keys.create("a", ["admin"])
-    require(admin, "read")
+def test_an_old_secret_that_is_remembered_ends_with_its_grace(bench: Bench) -> None:
+    bench.keys.rotate(bench.record.id, timedelta(milliseconds=300))
+    assert bench.authenticator.authenticate(bench.key).id == bench.record.id
+
+    def refused() -> bool:
+        try:
+            bench.authenticator.authenticate(bench.key)
+        except ServiceError as error:
+            return "expired" in str(error)
+        return False
+
+    until(refused)
+    assert bench.authenticator.remembered(bench.key) is None
+
+
+def test_a_scope_does_not_include_another(bench: Bench) -> None:
     require(bench.record, "predict")
     with pytest.raises(ServiceError, match="read"):
         require(bench.record, "read")

@@ -81,5 +81,5 @@ def test_a_prediction_of_an_older_artifact_is_not_found(
 def test_it_needs_the_scope_read(app: Application, services: TestServices, stored: dict[str, object]) -> None:
     client = with_key(app, services.keys.create("x", ["predict"])[1])
     assert client.get(f"/api/predictions/{stored['id']}").status_code == 403
-    admin = with_key(app, services.keys.create("x", ["admin"])[1])
-    assert admin.get(f"/api/predictions/{stored['id']}").status_code == 200
+    reader = with_key(app, services.keys.create("x", ["read"])[1])
+    assert reader.get(f"/api/predictions/{stored['id']}").status_code == 200

@@ -23,7 +23,6 @@ class Terminal(io.StringIO):
 
 @pytest.mark.parametrize("columns", [20, 40, 80, 200])
 def test_no_word_is_broken_at_any_width(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
-    monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", str(columns))
     monkeypatch.setattr(sys, "stdout", terminal := Terminal())
     print_table(COLUMNS, ROWS, title="Keys")
@@ -40,7 +39,15 @@ def test_off_a_terminal_a_row_is_one_line(monkeypatch: pytest.MonkeyPatch) -> No
     print_table(COLUMNS, [(IDS[0], "x " * 2000, None, 0.5)])
     _, row = out.getvalue().splitlines()
     assert row.startswith(f"{IDS[0]}  x x x")
-    assert row.rstrip().endswith("-        0.5000")
+    assert row == row.rstrip()
+    assert row.endswith("-        0.5000")
+
+
+def test_numbers_are_on_the_right_and_wide_characters_take_two_columns(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table(("NAME", "NUMBER"), [("天文", 5), ("four", 1234)])
+    assert capsys.readouterr().out == "NAME  NUMBER\n天文       5\nfour    1234\n"
+    print_table(("NAME", "NUMBER"), [])
+    assert capsys.readouterr().out == "NAME  NUMBER\n"
 
 
 def test_the_program_is_called_as_it_can_be_from_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """The commands that manage API keys."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -21,11 +22,11 @@ def test_create_prints_the_key_alone_on_standard_output(run: Run, opened: Comman
 
 
 def test_create_takes_scopes_expiry_and_limits(run: Run, opened: CommandServices) -> None:
-    options = ("--scope", "admin", "--scope", "read", "--expires", "90d", "--limit", "5/minute")
+    options = ("--scope", "predict", "--scope", "read", "--expires", "90d", "--limit", "5/minute")
     made = parsed(run("keys", "create", "--name", "me", *options, "--limit-inference", "1/hour", "--json"))
     key = opened.keys.get(made["id"])
     assert key is not None
-    assert (key.scopes, key.limit, key.limit_inference) == (frozenset({"admin", "read"}), "5/minute", "1/hour")
+    assert (key.scopes, key.limit, key.limit_inference) == (frozenset({"predict", "read"}), "5/minute", "1/hour")
     assert key.expires_at is not None
     assert abs(key.expires_at - datetime.now(UTC) - timedelta(days=90)) < timedelta(minutes=5)
 
@@ -40,6 +41,7 @@ def test_create_takes_a_date(run: Run) -> None:
     [
         ("--name", ""),
         ("--name", "a", "--scope", "write"),
+        ("--name", "a", "--scope", "admin"),
         ("--name", "a", "--expires", "soon"),
         ("--name", "a", "--expires", "2001-01-01"),
         ("--name", "a", "--expires", "0d"),
@@ -57,7 +59,7 @@ def test_create_refuses_what_makes_no_sense(run: Run, opened: CommandServices, o
 def test_list_shows_every_state(run: Run) -> None:
     first = parsed(run("keys", "create", "--name", "first", "--json"))["id"]
     run("keys", "create", "--name", "second")
-    run("keys", "revoke", first)
+    run("keys", "revoke", first, "--yes")
     assert [(key["name"], key["state"]) for key in parsed(run("keys", "list", "--json"))] == [
         ("first", "revoked"),
         ("second", "valid"),
@@ -79,7 +81,7 @@ def test_show_never_shows_secret_or_hash(run: Run, opened: CommandServices) -> N
 
 def test_revoke_ends_a_key(run: Run, opened: CommandServices) -> None:
     made = parsed(run("keys", "create", "--name", "me", "--json"))
-    assert parsed(run("keys", "revoke", made["id"], "--json"))["state"] == "revoked"
+    assert parsed(run("keys", "revoke", "me", "--yes", "--json"))["state"] == "revoked"
     with pytest.raises(Revoked):
         opened.keys.authenticate(made["key"])
 
@@ -92,6 +94,78 @@ def test_rotate_replaces_the_secret(run: Run, opened: CommandServices) -> None:
         opened.keys.authenticate(made["key"])
 
 
-@pytest.mark.parametrize("command", ["show", "revoke", "rotate"])
+def test_the_old_secret_stays_good_for_the_grace(run: Run, opened: CommandServices) -> None:
+    made = parsed(run("keys", "create", "--name", "me", "--json"))
+    result = run("keys", "rotate", "me", "--grace", "24h", "--json")
+    rotated = parsed(result)
+    assert opened.keys.authenticate(rotated["key"]).expires_at is None
+    ends = opened.keys.authenticate(made["key"]).expires_at
+    assert ends is not None
+    assert abs(ends - datetime.now(UTC) - timedelta(hours=24)) < timedelta(minutes=5)
+    assert rotated["old_secret_ends_at"] == ends.isoformat()
+    assert f"The old secret is good until {ends:%Y-%m-%d %H:%M} UTC." in result.stderr
+    again = run("keys", "rotate", "me")
+    assert "The old secret has ended." in again.stderr
+    assert opened.keys.authenticate(again.stdout.strip()).id == made["id"]
+    for old in (made["key"], rotated["key"]):
+        with pytest.raises(Unknown):
+            opened.keys.authenticate(old)
+
+
+def test_update_changes_what_is_given_and_nothing_else(run: Run, opened: CommandServices) -> None:
+    made = parsed(run("keys", "create", "--name", "me", "--limit", "5/minute", "--expires", "90d", "--json"))
+    before = opened.keys.get(made["id"])
+    options = ("--name", "you", "--scope", "read", "--limit-inference", "1/hour")
+    shown = parsed(run("keys", "update", "me", *options, "--json"))
+    assert before is not None
+    assert opened.keys.get(made["id"]) == replace(
+        before, name="you", scopes=frozenset({"read"}), limit_inference="1/hour"
+    )
+    assert (shown["limit"], shown["expires_at"]) == (made["limit"], made["expires_at"])
+    shown = parsed(run("keys", "update", "you", "--expires", "never", "--limit", "default", "--json"))
+    assert (shown["limit"], shown["expires_at"], shown["limit_inference"]) == (None, None, "1/hour")
+    assert opened.keys.authenticate(made["key"]).name == "you"
+
+
+@pytest.mark.parametrize("options", [(), ("--name", ""), ("--scope", "admin"), ("--expires", "2001-01-01")])
+def test_update_refuses_what_makes_no_sense(run: Run, opened: CommandServices, options: tuple[str, ...]) -> None:
+    run("keys", "create", "--name", "me")
+    before = opened.keys.list()
+    assert run("keys", "update", "me", *options).exit_code == 2
+    assert opened.keys.list() == before
+
+
+def test_a_name_stands_for_the_one_key_that_has_it(run: Run) -> None:
+    first, second = (parsed(run("keys", "create", "--name", "me", "--json"))["id"] for _ in range(2))
+    several = run("keys", "show", "me")
+    assert several.exit_code == 2
+    assert f"give an id: {first}, {second}" in several.stderr
+    run("keys", "revoke", first, "--yes")
+    assert parsed(run("keys", "show", "me", "--json"))["id"] == second
+    run("keys", "revoke", "me", "--yes")
+    assert parsed(run("keys", "show", second, "--json"))["state"] == "revoked"
+    assert run("keys", "show", "me").exit_code == 2  # none of them has not ended
+
+
+def test_revoke_asks(run: Run) -> None:
+    made = parsed(run("keys", "create", "--name", "me", "--json"))
+    refused = run("keys", "revoke", "me", input="n\n")
+    assert refused.exit_code == 1
+    assert f"Revoke the key {made['id']} of me for good?" in refused.stderr
+    assert run("keys", "revoke", "me", input="").exit_code == 1
+    assert parsed(run("keys", "show", "me", "--json"))["state"] == "valid"
+    run("keys", "revoke", "me", input="y\n")
+    assert parsed(run("keys", "show", "me", "--json"))["state"] == "revoked"
+
+
+def test_a_revoked_key_stays_as_it_is(run: Run) -> None:
+    run("keys", "create", "--name", "me")
+    run("keys", "revoke", "me", "--yes")
+    assert "a revoked API key stays as it is" in failed(run("keys", "update", "me", "--name", "you"))
+    assert "a revoked API key stays as it is" in failed(run("keys", "rotate", "me"))
+
+
+@pytest.mark.parametrize("command", ["show", "revoke", "rotate", "update"])
 def test_an_unknown_key_is_one_line(run: Run, command: str) -> None:
-    assert "no API key" in failed(run("keys", command, "nosuchkey123"))
+    options = ("--name", "x") if command == "update" else ()
+    assert "no API key with the id or name 'nosuchkey123'" in failed(run("keys", command, "nosuchkey123", *options))
