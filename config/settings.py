@@ -93,6 +93,9 @@ class Settings:
 
     batch_max: int = _setting(whole, 64, "Abstracts in one batch request.", low=1, high=1000)
     job_max: int = _setting(whole, 10_000, "Abstracts in one job.", low=1, high=1_000_000)
+    job_open_max: int = _setting(
+        whole, 50, "Jobs of one key that may be open at a time; one more is refused with 429.", low=1, high=1000
+    )
     job_ttl: timedelta = _setting(duration, timedelta(days=7), "Age at which a job is forgotten.", low=1)
     jobs_broker_url: str = _setting(
         text, "", "redis:// or amqp:// broker of the Celery workers; empty: jobs run in process.", secret=True

@@ -105,7 +105,7 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
 
 
 def _routes(services: Services) -> list[Any]:
-    from service.api.routes import batch, health, jobs, models, pdf, predict, predictions
+    from service.api.routes import batch, health, jobs, models, pdf, predict, predictions, results
     from service.jobs.intake import Intake
 
     settings, served, predictor = services.settings, services.models, services.predictor
@@ -115,6 +115,7 @@ def _routes(services: Services) -> list[Any]:
         batch.blueprint(served, predictor, maximum=settings.batch_max, max_body=settings.batch_max * MAX_BODY),
         pdf.blueprint(services.pdfs, served, predictor),
         jobs.blueprint(services.jobs, intake, maximum=settings.job_max, max_body=settings.job_max * JOB_ITEM),
+        results.blueprint(services.jobs),
         predictions.blueprint(served, predictor),
         models.blueprint(services.registry),
         health.blueprint(services.registry, services.backend, services.metrics, services.is_reachable),

@@ -221,11 +221,11 @@ class Services:
         """Stored jobs."""
         from storage.records.jobs import Jobs
 
-        return Jobs(self.backend, ttl=self.settings.job_ttl)
+        return Jobs(self.backend, ttl=self.settings.job_ttl, most_open=self.settings.job_open_max)
 
     @once
     def runner(self) -> "Runner":
-        """Works jobs off, whoever holds them."""
+        """Works chunks off, whoever holds them."""
         from service.jobs.runner import Runner
 
         return Runner(self.jobs, self.models, self.predictor, self.keys, self.limits)
@@ -237,9 +237,12 @@ class Services:
             from service.jobs.broker import BrokerDispatcher
 
             return BrokerDispatcher(self.jobs, self.settings.jobs_broker_url)
-        from service.jobs.attendants import LocalWorker
+        from service.cores import available_cores
+        from service.jobs.attendants import LocalWorkers
 
-        return LocalWorker(self.jobs, lambda: self.runner)
+        # Two keep the engine busy: one prepares and stores while the other's text runs. More would only stand in
+        # the queue that requests stand in, too.
+        return LocalWorkers(self.jobs, lambda: self.runner, min(2, available_cores()))
 
     @once
     def metrics(self) -> "Metrics":

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 Slug = Literal[
+    "abstract-lost",
     "body-too-large",
     "busy",
     "doubtful-abstract",
@@ -16,6 +17,7 @@ Slug = Literal[
     "invalid-request",
     "key-missing",
     "key-refused",
+    "length-required",
     "limit-exceeded",
     "malformed-body",
     "malformed-http",
@@ -37,6 +39,7 @@ Slug = Literal[
     "scope-missing",
     "store-unavailable",
     "too-many-jobs",
+    "too-many-open-jobs",
     "too-slow",
     "unknown-model",
     "wrong-content-encoding",

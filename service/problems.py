@@ -16,7 +16,7 @@ from werkzeug.routing import RequestRedirect
 from model.errors import ArtifactError, EngineError, ModelUnavailable, Overloaded, UnknownModel
 from service.errors import ServiceError, Slug
 from service.listings import remedy
-from storage.errors import Full, NameTaken, StorageError, Unavailable
+from storage.errors import Full, NameTaken, OwnerFull, StorageError, Unavailable
 
 log = logging.getLogger("abstracts.problems")
 
@@ -171,6 +171,20 @@ KINDS: Final[Mapping[Slug, Kind]] = {
         "Too many jobs wait already. Try again a little later.",
         retry_after=60,
     ),
+    "too-many-open-jobs": Kind(
+        HTTPStatus.TOO_MANY_REQUESTS,
+        "Too many jobs of this key are open",
+        "Wait until one is over, cancel one, or put more abstracts into each.",
+        retry_after=60,
+    ),
+    "length-required": Kind(
+        HTTPStatus.LENGTH_REQUIRED,
+        "The length of the body is not known",
+        "Send Content-Length, so that a body that was cut off can be told from a whole one.",
+    ),
+    "abstract-lost": Kind(
+        HTTPStatus.INTERNAL_SERVER_ERROR, "The abstract is lost", "The store does not have it any more. Send it again."
+    ),
     "not-ready": Kind(_UNAVAILABLE, "The service is not ready", "No model can answer."),
     "not-stored": Kind(
         HTTPStatus.GATEWAY_TIMEOUT, "There is no stored answer", "RFC 9111, section 5.2.1.7: only-if-cached."
@@ -199,6 +213,7 @@ FOREIGN: Final[Mapping[type[Exception], Slug]] = {
     StorageError: "store-unavailable",
     NameTaken: "idempotency-key-reused",
     Full: "too-many-jobs",
+    OwnerFull: "too-many-open-jobs",
 }
 """What errors of other packages are here."""
 

@@ -2,22 +2,22 @@
 
 import logging
 import sys
-import time
 from collections.abc import Callable
-from datetime import timedelta
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from config import SettingsError
 from service.bootstrap import Services, read_settings
-from storage.errors import Conflict, StorageError
-from storage.records.jobs import Job, Jobs
+from storage.errors import Conflict, Unavailable
 
 if TYPE_CHECKING:
     from celery import Celery  # type: ignore[import-untyped]
 
 log = logging.getLogger("abstracts.jobs")
+
+RETRY_AFTER_MAX: Final = 60
+"""Seconds after which a chunk is tried again at the latest while the store does not answer."""
 
 
 def __getattr__(name: str) -> Any:
@@ -63,34 +63,26 @@ def add_task(app: "Celery", services: Callable[[], Services]) -> None:
     """Gives the app its task. `services` makes the collaborators, in the process that runs the task."""
     from service.jobs.broker import TASK
 
-    def task(self: Any, id: str) -> None:
-        again = advance(services(), id)
-        if again is not None:
-            raise self.retry(countdown=again.total_seconds(), max_retries=None)
+    def task(id: str, number: int) -> None:
+        work(services(), id, number)
 
-    app.task(task, name=TASK, bind=True)
+    app.task(
+        task,
+        name=TASK,
+        autoretry_for=(Unavailable,),
+        retry_backoff=True,
+        retry_backoff_max=RETRY_AFTER_MAX,
+        max_retries=None,
+    )
 
 
-def advance(services: Services, id: str) -> timedelta | None:
-    """Works a job off for up to SLICE; how soon to look at it again, None if it is over or gone."""
-    from service.jobs.attendants import new_holder, run_held
-    from service.jobs.broker import SLICE
+def work(services: Services, id: str, number: int) -> None:
+    """Works off a chunk, unless another has it or it is complete. Raises Unavailable."""
+    from service.jobs.turns import new_holder
 
-    jobs, holder, until = services.jobs, new_holder(), time.monotonic() + SLICE
     try:
-        job = jobs.claim(holder, id)
-        if job is not None:
-            run_held(jobs, services.runner, job, holder, lambda: time.monotonic() >= until)
-        return _look_again(jobs, jobs.find(id))
+        claim = services.jobs.claim(id, new_holder(), number)
+        if claim is not None:
+            services.runner.run(claim, lambda: False)
     except Conflict as error:
-        log.info("the job %s is no longer ours: %s", id, error)
-        return jobs.lease
-    except StorageError as error:
-        log.warning("the job %s waits for the store: %s", id, error)
-        return jobs.lease
-
-
-def _look_again(jobs: Jobs, job: Job | None) -> timedelta | None:
-    if job is None or job.over:
-        return None
-    return timedelta(0) if jobs.is_free(job) else jobs.lease
+        log.info("a chunk of the job %s is no longer ours: %s", id, error)

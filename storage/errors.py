@@ -31,6 +31,10 @@ class Full(StorageError):
     """There is too much of something already; nothing was stored."""
 
 
+class OwnerFull(Full):
+    """There is too much of something of one owner already; the message says of what, and what to do."""
+
+
 class NameTaken(StorageError):
     """A client's name for a request was used before, for another one; nothing was stored."""
 

@@ -25,11 +25,13 @@ JOB: Final[Mapping[str, Any]] = {
     "hits": 1,
     "misses": 3,
     "problems": 0,
+    "ready": 4,
     "progress": 0.4,
     "seconds_left": 0.3,
     "created_at": "2026-01-02T03:04:05+00:00",
     "started_at": "2026-01-02T03:04:06+00:00",
     "finished_at": None,
+    "delayed_until": None,
     "expires_at": "2026-01-09T03:04:05+00:00",
     "results": "/api/jobs/0f4c6f5e4a2b4d0c8a1d7f3b2e9c6a51/results",
 }

@@ -29,6 +29,32 @@ class JobQuery(PredictionQuery):
     id_column = fields.String(metadata={"description": "The one with your own id, which comes back as `input_id`."})
 
 
+class JobsQuery(Schema):
+    """Which of one's jobs to list."""
+
+    error_messages = {"unknown": "There is no such parameter. Send limit or after, or nothing."}  # noqa: RUF012
+
+    limit = fields.Integer(
+        load_default=20,
+        validate=validate.Range(1, 100, error="Send a whole number from 1 to 100."),
+        metadata={"description": "The most jobs to list."},
+    )
+    after = fields.String(metadata={"description": "The id of a job: those that came before it."})
+
+
+class ResultsQuery(Schema):
+    """Where to begin."""
+
+    error_messages = {"unknown": "There is no such parameter. Send from, or nothing."}  # noqa: RUF012
+
+    first = fields.Integer(
+        data_key="from",
+        load_default=0,
+        validate=validate.Range(0, error="Send a whole number of at least 0."),
+        metadata={"description": "Leave out so many lines: those that you have."},
+    )
+
+
 class Category(Schema):
     """A label and its score."""
 
@@ -113,13 +139,28 @@ class JobResponse(Schema):
     hits = fields.Integer(required=True, metadata={"description": "Of these, stored before."})
     misses = fields.Integer(required=True, metadata={"description": "Of these, worked out by the model."})
     problems = fields.Integer(required=True, metadata={"description": "Of these, refused or failed."})
+    ready = fields.Integer(
+        required=True, metadata={"description": "Results that can be read: those before the first that is missing."}
+    )
     progress = fields.Float(required=True, metadata={"description": "From 0 to 1."})
     seconds_left = fields.Float(required=True, allow_none=True, metadata={"description": "null: not known yet."})
     created_at = fields.String(required=True, metadata={"format": "date-time"})
     started_at = fields.String(required=True, allow_none=True, metadata={"format": "date-time"})
     finished_at = fields.String(required=True, allow_none=True, metadata={"format": "date-time"})
+    delayed_until = fields.String(
+        required=True,
+        allow_none=True,
+        metadata={"format": "date-time", "description": "It waits: the quota of its key is used up."},
+    )
     expires_at = fields.String(required=True, metadata={"format": "date-time"})
     results = fields.String(required=True, metadata={"description": "Address of the results, one a line."})
+
+
+class JobsResponse(Schema):
+    """Some of one's jobs, newest first."""
+
+    jobs = fields.List(fields.Nested(JobResponse), required=True)
+    next = fields.String(required=True, allow_none=True, metadata={"description": "Address of those before them."})
 
 
 class ModelResponse(Schema):

@@ -1,143 +1,159 @@
-"""The worker in the server's own process, and the thread that hands jobs to a broker instead."""
+"""The workers in the server's own process, and the thread that hands chunks to a broker instead."""
 
+import itertools
 import logging
-import os
-import socket
 import threading
 import time
-import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from service.errors import BrokerUnavailable
-from service.jobs.runner import Runner, Stopping
+from service.jobs.runner import Runner
+from service.jobs.turns import Turns, new_holder, next_claim
 from storage.errors import Conflict, StorageError
-from storage.records.jobs import Job, Jobs
+from storage.records.jobs import Jobs
 
 log = logging.getLogger("abstracts.jobs")
 
 LOOK_EVERY: Final = 2.0
 """Seconds between two looks for jobs that another process took in or left behind."""
-PAUSE_AFTER_ERROR: Final = timedelta(seconds=5)
+REFILL_EVERY: Final = 0.2
+"""Seconds between two looks while messages are out."""
+PAUSE_AFTER_ERROR: Final = 5.0
 STOP_TIMEOUT: Final = 10.0
 RESEND_AFTER: Final = 300.0
-"""Seconds after which a job that nobody has taken up is sent to the broker again: it may have lost the message."""
+"""Seconds after which a chunk that nobody has taken up is sent to the broker again: it may have lost the message."""
+MESSAGES: Final = 16
+"""Chunks that are sent ahead of the workers: one of another key that comes now stands behind so many."""
 
 
 class Attendant(ABC):
-    """A thread of this process that looks after open jobs. It starts when it is first woken, in the process that wakes.
+    """Threads of this process that look after open jobs. They start when first woken, in the process that wakes.
 
-    One failure does not end it: it is logged, and the thread goes on after a pause.
+    One failure does not end them: it is logged, and the thread goes on after a pause.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, threads: int = 1) -> None:
         self._lock = threading.Lock()
-        self._thread: threading.Thread | None = None
-        self._woken = threading.Event()
+        self._count = threads
+        self._threads: list[threading.Thread] = []
         self._stop = threading.Event()
+        self._woken = threading.Condition(self._lock)
+        self._wakes = 0
 
     def wake(self) -> None:
         """There may be something to do. Returns at once."""
         with self._lock:
-            if self._thread is None and not self._stop.is_set():
-                self._thread = threading.Thread(target=self._loop, name="jobs", daemon=True)
-                self._thread.start()
-        self._woken.set()
+            if not self._threads and not self._stop.is_set():
+                names = [f"jobs-{number}" for number in range(self._count)]
+                self._threads = [threading.Thread(target=self._loop, name=name, daemon=True) for name in names]
+                for thread in self._threads:
+                    thread.start()
+            self._wakes += 1
+            self._woken.notify_all()
 
     def close(self) -> None:
-        """Ends the thread after what it does at the moment, which takes as long as a few abstracts."""
+        """Ends the threads after what they do at the moment, which takes as long as a few abstracts."""
         self._stop.set()
-        self._woken.set()
         with self._lock:
-            thread = self._thread
-        if thread is not None:
-            thread.join(STOP_TIMEOUT)
+            self._woken.notify_all()
+        until = time.monotonic() + STOP_TIMEOUT
+        for thread in self._threads:
+            thread.join(max(0.0, until - time.monotonic()))
 
     @abstractmethod
-    def attend(self) -> bool:
-        """Does what there is to do; whether to look again at once. May raise."""
+    def attend(self) -> float:
+        """Does what there is to do; in how many seconds to look again, if nobody wakes it before. May raise."""
 
     def _loop(self) -> None:
         while not self._stop.is_set():
-            self._woken.clear()
+            seen = self._wakes
             try:
-                again = self.attend()
+                pause = self.attend()
             except Conflict as error:
-                log.info("a job is no longer ours: %s", error)
-                again = True
+                log.info("a chunk is no longer ours: %s", error)
+                pause = REFILL_EVERY
             except Exception as error:  # noqa: BLE001  (a thread that died would leave every later job undone)
                 self._report(error)
-                self._stop.wait(PAUSE_AFTER_ERROR.total_seconds())
+                self._stop.wait(PAUSE_AFTER_ERROR)
                 continue
-            if not again:
-                self._woken.wait(LOOK_EVERY)
+            self._rest(seen, pause)
+
+    def _rest(self, seen: int, pause: float) -> None:
+        with self._lock:
+            if pause and self._wakes == seen and not self._stop.is_set():
+                self._woken.wait(pause)
 
     def _report(self, error: Exception) -> None:
         if isinstance(error, StorageError | BrokerUnavailable):
             log.warning("jobs wait: %s", error)
         else:
-            log.exception("a job failed and will be tried again", exc_info=error)
+            log.exception("a chunk failed and will be tried again", exc_info=error)
 
 
-class LocalWorker(Attendant):
-    """Runs jobs in this process, one at a time, in the order in which they came."""
+class LocalWorkers(Attendant):
+    """Works off chunks in this process, one a thread."""
 
-    def __init__(self, jobs: Jobs, make_runner: Callable[[], Runner]) -> None:
-        super().__init__()
+    def __init__(self, jobs: Jobs, make_runner: Callable[[], Runner], threads: int) -> None:
+        super().__init__(threads)
         self._jobs = jobs
         self._make_runner = make_runner
-        self._holder = new_holder()
+        self._turns = Turns()
 
-    def attend(self) -> bool:
-        """Runs the first free job, if there is one."""
-        job = self._jobs.claim(self._holder)
-        if job is None:
-            return False
-        run_held(self._jobs, self._make_runner(), job, self._holder, self._stop.is_set)
-        return True
+    def attend(self) -> float:
+        """Works off one chunk, if there is one."""
+        claim = next_claim(self._jobs, self._turns, new_holder())
+        if claim is None:
+            return LOOK_EVERY
+        self._make_runner().run(claim, self._stop.is_set)
+        return 0.0
 
 
 class Dispatcher(Attendant):
-    """Sends each free job to the broker: at once, and again when its worker has died or the message seems lost.
+    """Sends chunks to the broker, a few ahead of the workers: at once, and again when one seems to be lost.
 
     Workers take leases, so a message too many does no harm; and a broker that is out only delays.
     """
 
-    def __init__(self, jobs: Jobs, send: Callable[[str], None], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, jobs: Jobs, send: Callable[[str, int], None], clock: Callable[[], float] = time.monotonic
+    ) -> None:
         super().__init__()
         self._jobs = jobs
         self._send = send
         self._clock = clock
-        self._sent: dict[str, tuple[float, str | None]] = {}
+        self._turns = Turns()
+        self._sent: dict[tuple[str, int], tuple[float, str | None]] = {}
 
-    def attend(self) -> bool:
+    def attend(self) -> float:
         """Sends what is due."""
-        waiting = [job for job in self._jobs.open_jobs() if self._jobs.is_free(job)]
-        self._sent = {job.id: self._sent[job.id] for job in waiting if job.id in self._sent}
-        for job in waiting:
-            if self._is_due(job):
-                self._send(job.id)
-                self._sent[job.id] = (self._clock(), job.holder)
-        return False
-
-    def _is_due(self, job: Job) -> bool:
-        sent = self._sent.get(job.id)
-        return sent is None or sent[1] != job.holder or self._clock() - sent[0] >= RESEND_AFTER
-
-
-def run_held(jobs: Jobs, runner: Runner, job: Job, holder: str, stopping: Stopping) -> None:
-    """Runs a claimed job. If it fails, it is given back, to be taken up after a pause; the error is raised."""
-    try:
-        runner.run(job, holder, stopping)
-    except StorageError:
-        raise  # cancelled, taken over, or the store is out: then the lease lapses by itself
-    except Exception:
-        jobs.release(job, holder, PAUSE_AFTER_ERROR)
-        raise
+        todo: dict[str, list[tuple[tuple[str, int], str | None]]] = {}
+        for job in self._turns.order(self._jobs.waiting()):
+            chunks = [((job.id, number), holder) for number, holder in self._jobs.todo(job.id, MESSAGES)]
+            todo.setdefault(job.owner, []).extend(chunks)
+        free = dict(itertools.chain.from_iterable(todo.values()))
+        # What is no longer free is being worked on, complete, or to wait. What has a new holder was begun and left.
+        self._sent = {
+            chunk: (at, holder)
+            for chunk, (at, holder) in self._sent.items()
+            if chunk in free and free[chunk] == holder and self._clock() - at < RESEND_AFTER
+        }
+        for owner, chunk, holder in _in_turn(todo):
+            if len(self._sent) >= MESSAGES:
+                break
+            if chunk not in self._sent:
+                self._send(*chunk)
+                self._sent[chunk] = (self._clock(), holder)
+                self._turns.had(owner)
+        return REFILL_EVERY if free else LOOK_EVERY
 
 
-def new_holder() -> str:
-    """A name that no other worker has."""
-    return f"{socket.gethostname()}/{os.getpid()}/{uuid.uuid4().hex[:8]}"
+def _in_turn(
+    todo: dict[str, list[tuple[tuple[str, int], str | None]]],
+) -> Iterator[tuple[str, tuple[str, int], str | None]]:
+    """One chunk of each key, then the second of each, and so on."""
+    for row in itertools.zip_longest(*todo.values()):
+        for owner, chunk in zip(todo, row, strict=True):
+            if chunk is not None:
+                yield (owner, *chunk)

@@ -1,4 +1,4 @@
-"""Jobs through a broker: what the server sends and what Celery workers do with it."""
+"""Jobs through a broker: what the server sends and what Celery workers are given."""
 
 from typing import Final
 
@@ -10,14 +10,11 @@ from service.jobs.attendants import Dispatcher
 from storage.records.jobs import Jobs
 
 QUEUE: Final = "abstracts.jobs"
-TASK: Final = "abstracts.advance"
+TASK: Final = "abstracts.chunk"
+"""Takes a job's id and the number of one of its chunks."""
 
-SLICE: Final = 300.0
-"""Seconds that a message may keep a worker; what is left of the job then goes into another message.
-
-Brokers deliver a message again that is not acknowledged in time: RabbitMQ after 30 minutes, Redis after VISIBILITY.
-"""
 VISIBILITY: Final = 900
+"""Seconds after which Redis delivers a message again that is not acknowledged: far longer than a chunk takes."""
 BROKER_TIMEOUT: Final = 5
 
 
@@ -54,8 +51,8 @@ class BrokerDispatcher(Dispatcher):
         super().close()
         self._celery.close()
 
-    def _send_task(self, id: str) -> None:
+    def _send_task(self, id: str, number: int) -> None:
         try:
-            self._celery.send_task(TASK, (id,), queue=QUEUE, retry=False)
+            self._celery.send_task(TASK, (id, number), queue=QUEUE, retry=False)
         except OperationalError as error:
             raise BrokerUnavailable(f"the broker does not answer: {error}") from error

@@ -11,7 +11,10 @@ from service.jobs.attendants import Attendant
 from service.jobs.items import to_item
 from service.predicting.entries import file_entry, listed_entry
 from service.predicting.models import Models
-from storage.records.jobs import Item, Job, Jobs
+from storage.records.chunks import Item
+from storage.records.job import Job
+from storage.records.jobs import Jobs
+from storage.records.progress import Progress
 
 _IDEMPOTENCY_KEY_MAX = 255
 
@@ -25,11 +28,14 @@ class Intake:
         self._attend = attend
         self._maximum = maximum
 
-    def submit(self, owner: str, items: Iterable[Item], options: Mapping[str, Any], name: str | None = None) -> Job:
-        """A job that is stored, or the one that the owner has by this `name` (Idempotency-Key) already.
+    def submit(
+        self, owner: str, items: Iterable[Item], options: Mapping[str, Any], name: str | None = None
+    ) -> tuple[Job, Progress]:
+        """A job, stored now or under this `name` (Idempotency-Key) before, and how far it is.
 
         `options`: model, threshold and top_k, each may be absent. What is wrong with an item becomes its result.
-        Raises InvalidRequest (none, or too many), NameTaken, Full, Unavailable, UnknownModel, ModelUnavailable.
+        Raises InvalidRequest (none, or too many), NameTaken, OwnerFull, Full, Unavailable, UnknownModel and
+        ModelUnavailable.
         """
         if name is not None and not 0 < len(name) <= _IDEMPOTENCY_KEY_MAX:
             raise InvalidRequest(
@@ -46,8 +52,9 @@ class Intake:
             name=name,
             digest=digest.hexdigest,
         )
+        progress = self._jobs.progress(job)
         self._attend().wake()
-        return job
+        return job, progress
 
     def _bounded(self, items: Iterable[Item]) -> Iterator[Item]:
         count = 0

@@ -5,7 +5,7 @@ import json
 from service.predicting.abstracts import Abstract, abstract_or_error
 from service.predicting.entries import Entry
 from service.predicting.rendering import DEFAULT_OPTIONS
-from storage.records.jobs import Item
+from storage.records.chunks import Item
 
 
 def to_item(entry: Entry) -> Item:

@@ -1,40 +1,48 @@
-"""Works off one job that is held, a few abstracts at a time."""
+"""Works off one chunk that is held, a few abstracts at a time."""
 
 import json
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
-from datetime import timedelta
-from typing import Final
+from datetime import UTC, datetime, timedelta
+from typing import Final, NamedTuple
 
 from model.errors import ModelError, Overloaded
 from service.access.ratelimits import Payer, RateLimits
-from service.errors import LimitExceeded
+from service.errors import LimitExceeded, ServiceError
 from service.jobs.items import to_entry
 from service.predicting.entries import Entry
 from service.predicting.models import Models
 from service.predicting.predictor import Answer, Predictor
-from service.predicting.rendering import RenderOptions, tally
-from storage.errors import Corrupt
+from service.predicting.rendering import DEFAULT_OPTIONS, RenderOptions, render_item, tally
 from storage.records.apikeys import ApiKey, Keys
-from storage.records.jobs import CHUNK, Item, Job, Jobs
+from storage.records.chunks import Counts, Item
+from storage.records.job import Job
+from storage.records.jobs import Claim, Jobs
 
 GROUP: Final = 8
-"""Abstracts that are looked up together; CHUNK is a multiple of it."""
+"""Abstracts that are looked up together."""
 
-SAVE_EVERY: Final = 1.0
-"""Seconds after which what is done of a chunk is stored, so that it can be read and the lease is renewed."""
+RENEW_EVERY: Final = 1.0
+"""Seconds after which the lease of a chunk is renewed."""
 
 Stopping = Callable[[], bool]
 Output = Answer | Exception | Item
 """What is stored in place of an item: an answer, an error, or the problem that it came in with."""
 
 
+class _Done(NamedTuple):
+    """Outcomes of the first items of a chunk. wait: seconds that the next one has to wait; None if it need not."""
+
+    lines: list[str]
+    counts: Counts
+    wait: float | None = None
+
+
 class Runner:
-    """Runs jobs through the cache that single requests use. Model runs count against the quota of the job's key.
+    """Runs chunks through the cache that single requests use. Model runs count against the quota of the job's key.
 
     An overloaded model or a quota that is used up makes a job wait; everything else that goes wrong with an abstract is
-    its output. Nothing of this needs to be undone: a job that is left where it is is taken up from its last save.
+    its output. Nothing of this needs to be undone: a chunk that is left where it is is another's when its lease lapses.
     """
 
     def __init__(
@@ -51,57 +59,54 @@ class Runner:
         self._keys = keys
         self._limits = limits
 
-    def run(self, job: Job, holder: str, stopping: Stopping) -> Job:
-        """Works until the job is over, must wait, or `stopping()`; in the latter two cases it is given back.
+    def run(self, claim: Claim, stopping: Stopping) -> None:
+        """Works until the chunk is complete, its job must wait, or `stopping()`; in the latter cases it is given back.
 
-        Raises Conflict if the job was cancelled or taken over, and Unavailable.
+        A job whose key is no longer good is cancelled. Raises Conflict if the job was cancelled or the chunk taken
+        over, and Unavailable.
         """
+        job = claim.job
         key = self._keys.get(job.owner)
-        if key is None or key.revoked_at is not None:
-            return self._jobs.cancel(job.id, job.owner) or job
-        while not job.over:
-            job, pause = self._run_chunk(job, holder, key, stopping)
-            if pause is not None:
-                self._jobs.release(job, holder, timedelta(seconds=pause))
-                break
-        return job
+        if key is None or not _is_good(key):
+            self._jobs.cancel(job.id, job.owner)
+            return
+        items = self._jobs.input(claim)
+        done = _lost(job.items_in(claim.number)) if items is None else self._work(claim, items, key, stopping)
+        if done.wait is None:
+            self._jobs.finish(claim, done.lines, done.counts)
+            return
+        if done.wait:
+            self._jobs.delay(job, timedelta(seconds=done.wait))
+        self._jobs.release(claim, done.lines, done.counts)
 
-    def _run_chunk(self, job: Job, holder: str, key: ApiKey, stopping: Stopping) -> tuple[Job, float | None]:
-        """The job after a chunk, or after so much of it as could be done, and the seconds that the rest must wait."""
-        number, position = divmod(job.done, CHUNK)
-        items = self._jobs.input(job, number)
-        if position >= len(items):
-            self._jobs.renew(job, holder)  # who ended the job meanwhile has taken its abstracts away
-            raise Corrupt(f"abstracts of the job {job.id} are missing")
-        lines = self._jobs.output(job, number)[:position]
-        saved, saved_at = position, time.monotonic()
-        pause: float | None = None
-        while pause is None and position < len(items):
-            done, pause = self._answer(job, items[position : position + GROUP], key, stopping)
-            position += len(done)
-            lines += [line for line, _ in done]
-            job = _counted(job, [output for _, output in done])
-            due = pause is not None or position == len(items) or time.monotonic() - saved_at >= SAVE_EVERY
-            if due and position > saved:
-                job = self._jobs.progress(job, holder, number, lines)
-                saved, saved_at = position, time.monotonic()
-        return job, pause
+    def _work(self, claim: Claim, items: Sequence[Item], key: ApiKey, stopping: Stopping) -> _Done:
+        lines, counts = list(claim.held.lines), claim.held.counts
+        renewed_at = time.monotonic()
+        while len(lines) < len(items):
+            if stopping():
+                return _Done(lines, counts, 0.0)
+            done = self._answer(claim.job, items[len(lines) : len(lines) + GROUP], key)
+            lines += done.lines
+            counts = counts.plus(done.counts)
+            if done.wait is not None:
+                return _Done(lines, counts, done.wait)
+            if time.monotonic() - renewed_at >= RENEW_EVERY:
+                self._jobs.renew(claim)
+                renewed_at = time.monotonic()
+        return _Done(lines, counts)
 
-    def _answer(
-        self, job: Job, items: Sequence[Item], key: ApiKey, stopping: Stopping
-    ) -> tuple[list[tuple[str, Output]], float | None]:
-        """The first items' lines and outputs, and None if that is all, else how long the next one has to wait."""
-        if stopping():
-            return [], 0.0
+    def _answer(self, job: Job, items: Sequence[Item], key: ApiKey) -> _Done:
         entries = [to_entry(item) for item in items]
         answers = iter(self._classify(job, [entry for entry in entries if entry is not None], key))
-        done: list[tuple[str, Output]] = []
+        lines: list[str] = []
+        outputs: list[Output] = []
         for item, entry in zip(items, entries, strict=True):
             output = item if entry is None else next(answers)
             if isinstance(output, Overloaded | LimitExceeded):
-                return done, output.retry_after
-            done.append((_line(job, entry, output), output))
-        return done, None
+                return _Done(lines, _counts(outputs), output.retry_after)
+            lines.append(_line(job, entry, output))
+            outputs.append(output)
+        return _Done(lines, _counts(outputs))
 
     def _classify(self, job: Job, entries: Sequence[Entry], key: ApiKey) -> Iterable[Answer | Exception]:
         try:
@@ -111,18 +116,22 @@ class Runner:
         return self._predictor.predict(model, [entry.abstract for entry in entries], payer=Payer(self._limits, key))
 
 
+def _is_good(key: ApiKey) -> bool:
+    return key.revoked_at is None and (key.expires_at is None or key.expires_at > datetime.now(UTC))
+
+
+def _lost(count: int) -> _Done:
+    """In place of abstracts that the store has lost, so that no other outcome moves."""
+    error = ServiceError("abstract-lost", "The store has lost this abstract. Send it again.")
+    return _Done([render_item(error, DEFAULT_OPTIONS).decode()] * count, Counts(problems=count))
+
+
 def _line(job: Job, entry: Entry | None, output: Output) -> str:
     if entry is not None and isinstance(output, Answer | Exception):
         return entry.render(output, RenderOptions(job.threshold, job.top_k)).decode()
     return json.dumps(output, ensure_ascii=False)
 
 
-def _counted(job: Job, outputs: Sequence[Output]) -> Job:
+def _counts(outputs: Sequence[Output]) -> Counts:
     counts = tally(outputs)
-    return replace(
-        job,
-        done=job.done + len(outputs),
-        hits=job.hits + counts["hits"] + counts["collapsed"],
-        misses=job.misses + counts["misses"],
-        problems=job.problems + counts["problems"],
-    )
+    return Counts(counts["hits"] + counts["collapsed"], counts["misses"], counts["problems"])

@@ -1,89 +1,47 @@
-"""Jobs: long lists of abstracts, worked off a little at a time by whoever holds the job."""
+"""Jobs: long lists of abstracts, worked off a chunk at a time by whoever has it (see chunks)."""
 
 import hashlib
 import itertools
 import logging
 import secrets
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, Literal, get_args
+from typing import Final, Literal
 
-from storage.base import Backend, Entry
-from storage.errors import Conflict, Corrupt, Full, NameTaken
-from storage.records.documents import ATTEMPTS, Document, decode, encode, to_moment, to_moment_or_none, to_text, update
+from storage.base import Backend
+from storage.errors import Conflict, Corrupt, NameTaken
+from storage.records.chunks import NAMESPACE, Chunks, Counts, Held, Item
+from storage.records.documents import ATTEMPTS, decode, encode, pause
+from storage.records.job import Job, from_document, to_document
+from storage.records.listings import Listings, Waiting
+from storage.records.progress import Progress, progress_of
 
 logger = logging.getLogger(__name__)
 
-NAMESPACE: Final = "jobs"
-
-# Finding work must not need a scan, which not every backend has; so the ids of jobs with work left are in one document.
-OPEN: Final = "open"
-MOST_OPEN: Final = 1000
+MOST_OPEN_OF_ONE: Final = 50
+"""Jobs of one owner that may be open unless it is said."""
 
 CHUNK: Final = 32
-"""Items in one document of input or output. Changed, it would misread the jobs that are stored."""
-
-State = Literal["queued", "running", "done", "cancelled"]
-
-OVER: Final[tuple[State, ...]] = ("done", "cancelled")
-
-Item = str | Document
-"""An abstract, alone or with what came with it; or, of one that was refused, the outcome that stands in its place."""
+"""Items in a chunk of a new job: a second or so of work, and thirty times as much as storing it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """A job: so many abstracts for one model.
+class Claim:
+    """A chunk that is the holder's to work off. held: with what an earlier holder had of it."""
 
-    owner: id of the API key that it belongs to. threshold, top_k: how its scores become categories.
-    total: items; the first `done` of them have an outcome: hits, misses (which the model ran for) or problems.
-    holder: who works on it, until `held_until` unless renewed. not_before: no work until then.
-    resumed_at, resumed_done: when the holder took it up, and how many were done then.
-    """
-
-    id: str
-    owner: str
-    model: str
-    total: int
-    created_at: datetime
-    expires_at: datetime
-    threshold: float | None = None
-    top_k: int | None = None
-    state: State = "queued"
-    done: int = 0
-    hits: int = 0
-    misses: int = 0
-    problems: int = 0
-    started_at: datetime | None = None
-    finished_at: datetime | None = None
-    holder: str | None = None
-    held_until: datetime | None = None
-    not_before: datetime | None = None
-    resumed_at: datetime | None = None
-    resumed_done: int = 0
-
-    @property
-    def over(self) -> bool:
-        """Whether nothing more will happen to it."""
-        return self.state in OVER
-
-    def seconds_left(self, now: datetime) -> float | None:
-        """How long the rest takes at the present pace; None while that is not known, 0 when over."""
-        if self.over:
-            return 0.0
-        done = self.done - self.resumed_done
-        if self.state != "running" or self.resumed_at is None or done < 1:
-            return None
-        return (now - self.resumed_at).total_seconds() / done * (self.total - self.done)
+    job: Job
+    number: int
+    held: Held
 
 
 class Jobs:
     """Jobs over a backend. Anything may raise Unavailable; Corrupt if a document is damaged.
 
-    A job is held by one worker at a time, for `lease` unless it renews. What a worker does after another has taken over
-    raises Conflict; outcomes are keyed by content, so that work done twice does no harm. All of a job expires together.
+    A chunk is held by one worker at a time, for `lease` unless it renews; what it does after another has taken over
+    raises Conflict or changes nothing. How far a job is, and whether it is done, is what its chunks say. All of a job
+    expires together.
     """
 
     def __init__(
@@ -91,13 +49,16 @@ class Jobs:
         backend: Backend,
         *,
         ttl: timedelta,
+        most_open: int = MOST_OPEN_OF_ONE,
         lease: timedelta = timedelta(seconds=15),
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
+        """`most_open`: how many jobs of one owner may be open."""
         self._backend = backend
         self._ttl = ttl
         self._now = now
-        self.lease = lease
+        self._listings = Listings(backend, ttl=ttl, most_open=most_open, now=now)
+        self._chunks = Chunks(backend, lease=lease, now=now)
 
     def create(
         self,
@@ -114,10 +75,13 @@ class Jobs:
 
         `name` is the client's for its request, and `digest` gives one of the request once the items have been read: if
         the owner has a job by that name already, that one is returned; NameTaken if it was asked for in other words.
-        ValueError without items, Full if there is too much to do already; no error leaves anything behind.
+        ValueError without items, OwnerFull if the owner has too many open jobs, Full if all have; no error leaves
+        anything behind.
         """
         now = self._now()
-        job = Job(secrets.token_hex(16), owner, model, 0, now, now + self._ttl, threshold, top_k)
+        job = Job(secrets.token_hex(16), 0, CHUNK, now + self._ttl, owner, model, now, threshold, top_k)
+        if name is None:
+            self._listings.check_room(owner)  # before all of it is stored; counted again at the end
         with ExitStack() as undo:
             undo.callback(lambda: self._discard(job))
             job = replace(job, total=self._store_items(job, items))
@@ -128,7 +92,9 @@ class Jobs:
                 if first is not None:
                     return first
                 undo.callback(self._backend.remove, NAMESPACE, key)
-            self._open(job.id)
+            self._listings.open(job.id, owner)
+            undo.callback(self._listings.close, job.id)
+            self._listings.enlist(job.id, owner)
             undo.pop_all()
         return job
 
@@ -142,91 +108,138 @@ class Jobs:
         entry = self._backend.get(NAMESPACE, _record(id))
         return None if entry is None else from_document(id, decode(entry))
 
-    def outcomes(self, job: Job) -> Iterator[str]:
-        """What became of the first `job.done` items, in order, each a JSON object."""
-        for number in range(-(-job.done // CHUNK)):
-            yield from self.output(job, number)[: job.done - number * CHUNK]
+    def of(self, owner: str, after: str | None, most: int) -> list[Job]:
+        """The owner's jobs, newest first, at most so many; those that came before the job `after`, if that is given."""
+        ids = self._listings.of(owner)
+        if after is not None:
+            ids = ids[ids.index(after) + 1 :] if after in ids else []
+        found = self._backend.get_many(NAMESPACE, [_record(id) for id in ids[:most]])
+        return [from_document(id, decode(found[_record(id)])) for id in ids[:most] if _record(id) in found]
 
-    def output(self, job: Job, number: int) -> list[str]:
-        """The outcomes stored so far of the chunk with this number."""
-        return [str(line) for line in self._list(_output(job.id, number))]
+    def progress(self, job: Job) -> Progress:
+        """How far it is: by its chunks, or as it was when it ended."""
+        if job.ended is not None:
+            return job.ended
+        return progress_of(job, self._chunks.marks(job), self._started_at(job), self._listings.delayed_until(job.id))
 
-    def input(self, job: Job, number: int) -> list[Item]:
-        """The items of the chunk with this number; none when the job is over."""
-        return self._list(_input(job.id, number))
+    def results(self, job: Job, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+        """The outcomes that are ready, one a line, in order, as bytes from `start` up to `end`.
+
+        Outcomes are ready up to the first chunk that is not complete. Corrupt if one is missing or damaged.
+        """
+        ready = self.progress(job)
+        end, at = ready.size if end is None else min(end, ready.size), 0
+        for number, mark in itertools.islice(self._chunks.marks(job).items(), -(-ready.ready // job.chunk)):
+            if at < end and at + mark.size > start:
+                blob = self._chunks.output(job, number, mark)
+                yield blob[max(0, start - at) : end - at]
+            at += mark.size
+        if at < end:
+            raise Corrupt(f"results of the job {job.id} are missing")
+
+    def offset(self, job: Job, line: int) -> int:
+        """Where in the results a line begins, counted from 0; their size if there are not as many ready."""
+        number, inside = divmod(line, job.chunk)
+        ready = self.progress(job)
+        if line >= ready.ready:
+            return ready.size
+        marks = self._chunks.marks(job)
+        before = sum(marks[earlier].size for earlier in range(number))
+        lines = self._chunks.output(job, number, marks[number]).split(b"\n")[:inside]
+        return before + sum(len(line) + 1 for line in lines)
 
     def cancel(self, id: str, owner: str) -> Job | None:
         """End a job; one that is over stays as it is. None if the owner has none with this id."""
-        if self.get(id, owner) is None:
+        job = self.get(id, owner)
+        return None if job is None else self._end(job, "cancelled")
+
+    def settle(self, job: Job) -> bool:
+        """End the job if all its chunks are complete; whether it is over."""
+        if any(True for _ in self._chunks.unfinished(job)):
+            return job.over
+        return self._end(job, "done").over
+
+    def waiting(self) -> list[Waiting]:
+        """The jobs with work left, in the order in which they came. Some may be over or gone."""
+        return self._listings.waiting()
+
+    def todo(self, id: str, most: int) -> list[tuple[int, str | None]]:
+        """The first chunks that may be claimed, each with the holder that it had; none if the job is to wait."""
+        job = self._workable(id)
+        free = () if job is None else self._free(job)
+        return [(number, held and held.holder) for number, held, _ in itertools.islice(free, most)]
+
+    def claim(self, id: str, holder: str, number: int | None = None) -> Claim | None:
+        """Take the first free chunk of a job, or the one with this number; None if there is none.
+
+        A job all of whose chunks turn out to be complete is ended.
+        """
+        job = self._workable(id)
+        if job is None:
             return None
-        return self._end(id, lambda job: job if job.over else self._over(job, "cancelled"))
-
-    def open_jobs(self) -> list[Job]:
-        """The jobs with work left, in the order in which they came."""
-        entry = self._backend.get(NAMESPACE, OPEN)
-        ids = [] if entry is None else _ids(decode(entry))
-        found = self._backend.get_many(NAMESPACE, [_record(id) for id in ids])
-        read = [_parse_or_log(id, found[_record(id)]) for id in ids if _record(id) in found]
-        jobs = [job for job in read if job is not None and not job.over]
-        if len(jobs) < len(ids):
-            self._close(set(ids) - {job.id for job in jobs})
-        return jobs
-
-    def is_free(self, job: Job) -> bool:
-        """Whether a worker may take it up now: it is not over, nobody holds it, and it need not wait."""
-        now = self._now()
-        held = job.held_until is not None and job.held_until > now
-        return not job.over and not held and (job.not_before is None or job.not_before <= now)
-
-    def claim(self, holder: str, id: str | None = None) -> Job | None:
-        """Take up the first free job, or the one with this id if it is free; None if there is none."""
-        candidates = self.open_jobs() if id is None else [job for job in [self.find(id)] if job is not None]
-        for job in filter(self.is_free, candidates):
-            try:
-                return self._change(job.id, lambda present: self._taken(present, holder))
-            except Conflict:
-                continue  # another worker was faster
+        for free, held, version in self._free(job):
+            if number is None or free == number:
+                claimed = self._chunks.claim(job, free, held, version, holder)
+                if claimed is not None:
+                    return Claim(job, free, claimed)
+        self.settle(job)
         return None
 
-    def progress(self, job: Job, holder: str, number: int, lines: Sequence[str]) -> Job:
-        """Store the outcomes of a chunk so far and the job's counts, and renew the lease.
+    def input(self, claim: Claim) -> list[Item] | None:
+        """The items of a chunk; None when they are lost. Conflict if it is no longer the holder's."""
+        items = self._chunks.input(claim.job, claim.number)
+        if items is None:
+            self.renew(claim)  # who completed the chunk or ended the job meanwhile has taken its abstracts away
+        return items
 
-        `job` has the new counts; the last item's makes it `done`. Conflict if it is no longer the holder's.
-        """
-        key = _output(job.id, number)
-        self._backend.put(NAMESPACE, key, encode({"items": list(lines)}), self._time_left(job))
+    def renew(self, claim: Claim) -> None:
+        """Keep a chunk for another lease. Conflict if it is no longer the holder's, or its job is over."""
+        self._check_open(claim.job)
+        self._chunks.renew(claim.job, claim.number, claim.held.holder)
 
-        def changed(present: Job) -> Job:
-            self._check_held(present, holder)
-            counts = {name: getattr(job, name) for name in ("done", "hits", "misses", "problems")}
-            counted = replace(present, **counts, held_until=self._until())
-            return self._over(counted, "done") if counted.done == counted.total else counted
+    def release(self, claim: Claim, lines: Sequence[str], counts: Counts) -> None:
+        """Give a chunk back with what there is of its outcomes. Conflict if it is no longer the holder's."""
+        self._chunks.release(claim.job, claim.number, claim.held.holder, lines, counts)
 
-        return self._end(job.id, changed) if job.done == job.total else self._change(job.id, changed)
+    def finish(self, claim: Claim, lines: Sequence[str], counts: Counts) -> None:
+        """Write the outcomes of a chunk, all of them; the last one ends the job. Conflict if it is not the holder's."""
+        self._check_open(claim.job)
+        self._chunks.finish(claim.job, claim.number, claim.held.holder, lines, counts)
+        self.settle(claim.job)
 
-    def renew(self, job: Job, holder: str) -> Job:
-        """Keep the job for another lease. Conflict if it is no longer the holder's."""
+    def delay(self, job: Job, delay: timedelta) -> None:
+        """Let no chunk of it be claimed for so long."""
+        self._listings.delay(job.id, delay)
 
-        def changed(present: Job) -> Job:
-            self._check_held(present, holder)
-            return replace(present, held_until=self._until())
+    def _check_open(self, job: Job) -> None:
+        present = self.find(job.id)
+        if present is None or present.over:
+            raise Conflict(f"the job {job.id} is over")
 
-        return self._change(job.id, changed)
+    def _workable(self, id: str) -> Job | None:
+        """The job if chunks of it may be claimed now; one that is over, gone or damaged no longer counts as waiting."""
+        try:
+            job = self.find(id)
+        except Corrupt as exc:
+            logger.warning("the job %s is given up: %s", id, exc)
+            job = None
+        if job is None or job.over:
+            self._listings.close(id)
+            return None
+        return job if self._listings.delayed_until(id) is None else None
 
-    def release(self, job: Job, holder: str, pause: timedelta = timedelta(0)) -> None:
-        """Give the job back, to be taken up again after `pause`. Conflict if it is no longer the holder's."""
+    def _free(self, job: Job) -> Iterator[tuple[int, Held | None, int]]:
+        return (chunk for chunk in self._chunks.unfinished(job) if self._chunks.is_free(chunk[1]))
 
-        def changed(present: Job) -> Job:
-            self._check_held(present, holder)
-            return replace(present, state="queued", holder=None, held_until=None, not_before=self._now() + pause)
-
-        self._change(job.id, changed)
+    def _started_at(self, job: Job) -> datetime | None:
+        first = next(self._chunks.unfinished(job), None)
+        return None if first is None or first[1] is None else first[1].since
 
     def _store_items(self, job: Job, items: Iterable[Item]) -> int:
         total = 0
         rest = iter(items)
         while chunk := list(itertools.islice(rest, CHUNK)):
-            self._backend.put(NAMESPACE, _input(job.id, total // CHUNK), encode({"items": chunk}), self._ttl)
+            self._chunks.add_input(job.id, total // CHUNK, chunk, self._ttl)
             total += len(chunk)
         if not total:
             raise ValueError("a job has at least one item")
@@ -244,102 +257,51 @@ class Jobs:
         if first is None:
             raise Conflict(f"the job {document.get('job')} is gone")
         if not first.over:
-            self._open(first.id)  # its own request may have died just before this
+            self._listings.open(first.id, first.owner)  # its own request may have died just before this
         return first
 
-    def _open(self, id: str) -> None:
-        def added(document: Document | None) -> Document:
-            ids = [] if document is None else _ids(document)
-            if len(ids) >= MOST_OPEN and id not in ids:
-                raise Full(f"{MOST_OPEN} jobs wait already")
-            return {"ids": ids if id in ids else [*ids, id]}
-
-        update(self._backend, NAMESPACE, OPEN, added)
-
-    def _close(self, ids: Collection[str]) -> None:
-        def removed(document: Document | None) -> Document:
-            return {"ids": [id for id in _ids(document or {"ids": []}) if id not in ids]}
-
-        update(self._backend, NAMESPACE, OPEN, removed)
-
-    def _taken(self, job: Job, holder: str) -> Job:
-        if not self.is_free(job):
-            raise Conflict(f"the job {job.id} is not free")
-        now = self._now()
-        return replace(
-            job,
-            state="running",
-            holder=holder,
-            held_until=self._until(),
-            not_before=None,
-            started_at=job.started_at or now,
-            resumed_at=now,
-            resumed_done=job.done,
-        )
-
-    def _over(self, job: Job, state: State) -> Job:
-        return replace(job, state=state, finished_at=self._now(), holder=None, held_until=None, not_before=None)
-
-    def _end(self, id: str, change: Callable[[Job], Job]) -> Job:
-        """Like _change, for what makes a job be over: its abstracts are not kept longer than they are needed."""
-        job = self._change(id, change)
-        self._close([id])
-        self._forget_input(job)
-        return job
-
-    def _change(self, id: str, change: Callable[[Job], Job]) -> Job:
-        for _ in range(ATTEMPTS):
-            entry = self._backend.get(NAMESPACE, _record(id))
+    def _end(self, job: Job, state: Literal["done", "cancelled"]) -> Job:
+        """The job in its last state, which is this one unless it was over before."""
+        for attempt in range(ATTEMPTS):
+            entry = self._backend.get(NAMESPACE, _record(job.id))
             if entry is None:
-                raise Conflict(f"the job {id} is gone")
-            job = change(from_document(id, decode(entry)))
-            try:
-                self._backend.replace(
-                    NAMESPACE, _record(id), encode(to_document(job)), entry.version, self._time_left(job)
-                )
-            except Conflict:
-                continue
-            return job
-        raise Conflict(f"the job {id} changed {ATTEMPTS} times in a row")
+                raise Conflict(f"the job {job.id} is gone")
+            present = from_document(job.id, decode(entry))
+            if not present.over:
+                present = self._ended(present, state)
+                left = max(job.expires_at - self._now(), timedelta(seconds=1))
+                try:
+                    self._backend.replace(NAMESPACE, _record(job.id), encode(to_document(present)), entry.version, left)
+                except Conflict:
+                    pause(attempt)
+                    continue
+            self._listings.close(job.id)
+            self._forget(present)
+            return present
+        raise Conflict(f"the job {job.id} changed {ATTEMPTS} times in a row")
+
+    def _ended(self, job: Job, state: Literal["done", "cancelled"]) -> Job:
+        said = progress_of(job, self._chunks.marks(job), self._started_at(job), None)
+        if said.done == job.total:
+            state = "done"
+        finished_at = said.finished_at if state == "done" else self._now()
+        return replace(job, state=state, ended=said._replace(finished_at=finished_at, seconds_left=0.0))
+
+    def _forget(self, job: Job) -> None:
+        done = self._chunks.marks(job)
+        for number in job.numbers:
+            if number not in done:
+                self._chunks.forget_input(job.id, number)
 
     def _discard(self, job: Job) -> None:
         self._backend.remove(NAMESPACE, _record(job.id))
-        self._forget_input(job)
-
-    def _forget_input(self, job: Job) -> None:
-        numbers = range(-(-job.total // CHUNK)) if job.total else itertools.count()
-        for number in numbers:
-            if not self._backend.remove(NAMESPACE, _input(job.id, number)) and not job.total:
+        for number in job.numbers if job.total else itertools.count():
+            if not self._chunks.forget_input(job.id, number) and not job.total:
                 return
-
-    def _list(self, key: str) -> list[Any]:
-        entry = self._backend.get(NAMESPACE, key)
-        items = [] if entry is None else decode(entry).get("items")
-        if not isinstance(items, list):
-            raise Corrupt(f"{key} holds no list")
-        return items
-
-    def _until(self) -> datetime:
-        return self._now() + self.lease
-
-    def _time_left(self, job: Job) -> timedelta:
-        return max(job.expires_at - self._now(), timedelta(seconds=1))
-
-    def _check_held(self, job: Job, holder: str) -> None:
-        if job.holder != holder:
-            raise Conflict(f"the job {job.id} is no longer held by this worker")
 
 
 def _name(owner: str, name: str) -> str:
     return f"name/{owner}/{hashlib.sha256(name.encode(errors='surrogateescape')).hexdigest()}"
-
-
-def _parse_or_log(id: str, entry: Entry) -> Job | None:
-    try:
-        return from_document(id, decode(entry))
-    except Corrupt as exc:
-        logger.warning("the job %s is given up: %s", id, exc)
-        return None
 
 
 def _is_id(text: str) -> bool:
@@ -347,45 +309,4 @@ def _is_id(text: str) -> bool:
 
 
 def _record(id: str) -> str:
-    return f"job/{id}"
-
-
-def _input(id: str, number: int) -> str:
-    return f"input/{id}/{number}"
-
-
-def _output(id: str, number: int) -> str:
-    return f"output/{id}/{number}"
-
-
-def _ids(document: Document) -> list[str]:
-    ids = document.get("ids")
-    if not isinstance(ids, list) or not all(isinstance(id, str) for id in ids):
-        raise Corrupt("the list of open jobs is damaged")
-    return ids
-
-
-_MOMENTS: Final = ("started_at", "finished_at", "held_until", "not_before", "resumed_at")
-_COUNTS: Final = ("total", "done", "hits", "misses", "problems", "resumed_done")
-
-
-def to_document(job: Job) -> Document:
-    """The job without its id, which is in its key."""
-    document: dict[str, Any] = {name: getattr(job, name) for name in Job.__slots__ if name != "id"}
-    moments = ("created_at", "expires_at", *_MOMENTS)
-    return document | {name: to_text(document[name]) for name in moments}
-
-
-def from_document(id: str, document: Document) -> Job:
-    """The job that to_document wrote; Corrupt if it is none."""
-    values = dict(document)
-    for name in ("created_at", "expires_at"):
-        values[name] = to_moment(document.get(name))
-    for name in _MOMENTS:
-        values[name] = to_moment_or_none(document.get(name))
-    if values.get("state") not in get_args(State) or any(type(values.get(name)) is not int for name in _COUNTS):
-        raise Corrupt(f"the job {id} is damaged")
-    try:
-        return Job(id=id, **values)
-    except TypeError as exc:
-        raise Corrupt(f"the job {id} is damaged: {exc}") from exc
+    return f"head/{id}"

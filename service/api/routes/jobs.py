@@ -11,14 +11,17 @@ from flask import Response, jsonify, request
 from service.access.gate import current_call
 from service.api.blueprint import BODY_PROBLEMS, Blueprint, read_body
 from service.api.examples import ABSTRACT, JOB
-from service.api.openapi import TIMED, header_references
-from service.api.schemas import JobQuery, JobResponse
+from service.api.openapi import TIMED
+from service.api.schemas import JobQuery, JobResponse, JobsQuery, JobsResponse
 from service.errors import InvalidRequest, ServiceError, Slug
 from service.input.errors import InputError
 from service.input.json_text import malformed, parse_json
 from service.jobs.intake import Intake, listed, uploaded
 from service.predicting.requests import load, many_request
-from storage.records.jobs import Item, Job, Jobs
+from storage.records.chunks import Item
+from storage.records.job import Job
+from storage.records.jobs import Jobs
+from storage.records.progress import Progress
 
 LINES: Final = ("application/x-ndjson", "application/jsonl", "application/x-jsonlines")
 FILES: Final = (
@@ -36,6 +39,7 @@ FILES: Final = (
 )
 """Media types of bodies that are files. What is in one says its first bytes."""
 FILE: Final[tuple[Slug, ...]] = ("file-not-supported", "file-not-usable")
+TOO_MANY: Final[tuple[Slug, ...]] = ("length-required", "too-many-jobs", "too-many-open-jobs")
 JOB_HEADERS: Final = (*TIMED, "Retry-After", "Cache-Control")
 IDEMPOTENCY_KEY: Final = {
     "in": "header",
@@ -58,7 +62,7 @@ def blueprint(jobs: Jobs, intake: Intake, *, maximum: int, max_body: int) -> Blu
         "predict",
         query=JobQuery,
         returns=JobResponse,
-        problems=(*BODY_PROBLEMS, "model-not-ready", "unknown-model", "idempotency-key-reused", "too-many-jobs", *FILE),
+        problems=(*BODY_PROBLEMS, "model-not-ready", "unknown-model", "idempotency-key-reused", *TOO_MANY, *FILE),
         method="POST",
         status=HTTPStatus.ACCEPTED,
         max_body=max_body,
@@ -69,63 +73,99 @@ def blueprint(jobs: Jobs, intake: Intake, *, maximum: int, max_body: int) -> Blu
     )
     def submit(arguments: Mapping[str, Any]) -> Response:
         """Take in a job: abstracts in JSON, or a file of any form that is read (docs/files.md)."""
+        _refuse_unknown_length()
         items, options = _asked(schema, arguments)
-        return accepted(intake.submit(_owner(), items, options, request.headers.get("Idempotency-Key")))
+        return accepted(*intake.submit(_owner(), items, options, request.headers.get("Idempotency-Key")))
+
+    @routes.endpoint(
+        "/api/jobs",
+        "predict",
+        query=JobsQuery,
+        returns=JobsResponse,
+        problems=("invalid-request",),
+        headers=(*TIMED, "Cache-Control"),
+    )
+    def own(arguments: Mapping[str, Any]) -> Response:
+        """Your jobs, newest first, some at a time: `next` is the address of those before them."""
+        limit = arguments["limit"]
+        found = jobs.of(_owner(), arguments.get("after"), limit + 1)
+        described = [describe(job, jobs.progress(job)) for job in found[:limit]]
+        following = f"/api/jobs?limit={limit}&after={found[limit - 1].id}" if len(found) > limit else None
+        return _uncached(jsonify({"jobs": described, "next": following}))
 
     one: dict[str, Any] = {"returns": JobResponse, "problems": ("no-such-job",), "headers": JOB_HEADERS, "example": JOB}
 
     @routes.endpoint("/api/jobs/<id>", "predict", **one)
     def state(id: str) -> Response:
         """How far a job is."""
-        return job_response(_known(jobs.get(id, _owner())))
+        job = known(jobs, id)
+        return job_response(job, jobs.progress(job))
 
     @routes.endpoint("/api/jobs/<id>", "predict", method="DELETE", **one)
     def cancel(id: str) -> Response:
         """Cancel a job; one that is over stays as it is. What it has done by now can still be read."""
-        return job_response(_known(jobs.cancel(id, _owner())))
-
-    @routes.endpoint("/api/jobs/<id>/results", "predict", problems=("no-such-job",), document=_RESULTS)
-    def results(id: str) -> Response:
-        """The results so far, one JSON object a line, in the order of the abstracts."""
-        lines = jobs.outcomes(_known(jobs.get(id, _owner())))
-        return Response(_ended(lines), mimetype=LINES[0], headers={"Cache-Control": "no-store"})
+        job = known(jobs, id)
+        ended = jobs.cancel(id, job.owner) or job
+        return job_response(ended, jobs.progress(ended))
 
     return routes
 
 
-def accepted(job: Job) -> Response:
+def accepted(job: Job, progress: Progress) -> Response:
     """202 for a job that has been taken in."""
-    response = job_response(job)
+    response = job_response(job, progress)
     response.status_code = HTTPStatus.ACCEPTED
     response.headers["Location"] = f"/api/jobs/{job.id}"
     return response
 
 
-def job_response(job: Job) -> Response:
+def job_response(job: Job, progress: Progress) -> Response:
     """A job as JobResponse has it, with Retry-After while it is not over."""
-    now = datetime.now(UTC)
-    left = job.seconds_left(now)
-    response = jsonify(describe(job, left))
+    response = jsonify(describe(job, progress))
     response.headers["Cache-Control"] = "no-store"
-    if not job.over:
-        wait = RETRY_AFTER if left is None else ceil(left)
-        response.headers["Retry-After"] = str(min(max(wait, RETRY_AFTER), RETRY_AFTER_MAX))
+    if progress.delayed_until is not None:
+        wait = (progress.delayed_until - datetime.now(UTC)).total_seconds()
+    else:
+        wait = RETRY_AFTER if progress.seconds_left is None else progress.seconds_left
+    if state_of(job, progress) in ("queued", "running"):
+        response.headers["Retry-After"] = str(min(max(ceil(wait), RETRY_AFTER), RETRY_AFTER_MAX))
     return response
 
 
-def describe(job: Job, seconds_left: float | None) -> dict[str, Any]:
+def describe(job: Job, progress: Progress) -> dict[str, Any]:
     """The members of JobResponse."""
-    plain = {
-        name: getattr(job, name) for name in ("id", "state", "model", "total", "done", "hits", "misses", "problems")
-    }
+    plain = {name: getattr(job, name) for name in ("id", "model", "total")}
     moments = {
-        name: None if moment is None else moment.isoformat()
-        for name in ("created_at", "started_at", "finished_at", "expires_at")
-        for moment in [getattr(job, name)]
+        "created_at": job.created_at,
+        "started_at": progress.started_at,
+        "finished_at": progress.finished_at,
+        "delayed_until": progress.delayed_until,
+        "expires_at": job.expires_at,
     }
-    progress = round(job.done / job.total, 4)
-    left = None if seconds_left is None else round(seconds_left, 1)
-    return {**plain, "progress": progress, "seconds_left": left, **moments, "results": f"/api/jobs/{job.id}/results"}
+    return {
+        **plain,
+        "state": state_of(job, progress),
+        "done": progress.done,
+        **progress.counts._asdict(),
+        "ready": progress.ready,
+        "progress": round(progress.done / job.total, 4),
+        "seconds_left": None if progress.seconds_left is None else round(progress.seconds_left, 1),
+        **{name: None if moment is None else moment.isoformat() for name, moment in moments.items()},
+        "results": f"/api/jobs/{job.id}/results",
+    }
+
+
+def state_of(job: Job, progress: Progress) -> str:
+    """The state as JobResponse has it."""
+    if job.over or progress.done == job.total:
+        return "done" if progress.done == job.total else job.state
+    return "running" if progress.started_at is not None and progress.delayed_until is None else "queued"
+
+
+def _refuse_unknown_length() -> None:
+    """Our own server tells it, however a body was sent. Others take a chunked one that was cut off for a whole one."""
+    if request.content_length is None and "HTTP_TRANSFER_ENCODING" in request.environ:
+        raise ServiceError("length-required", "Send Content-Length, so that an upload that was cut off is found out.")
 
 
 def _asked(schema: Any, query: Mapping[str, Any]) -> tuple[Iterator[Item], Mapping[str, Any]]:
@@ -172,15 +212,17 @@ def _owner() -> str:
     return key.id
 
 
-def _known(job: Job | None) -> Job:
+def known(jobs: Jobs, id: str) -> Job:
+    """The job with this id if it is the caller's. Raises ServiceError `no-such-job`, Unavailable."""
+    job = jobs.get(id, _owner())
     if job is None:
         raise ServiceError("no-such-job", "There is no job with this id, or it belongs to another API key.")
     return job
 
 
-def _ended(lines: Iterator[str]) -> Iterator[bytes]:
-    for line in lines:
-        yield f"{line}\n".encode()
+def _uncached(response: Response) -> Response:
+    response.headers["Cache-Control"] = "no-store"
+    return response
 
 
 _ITEM_LINES: Final = {"schema": {"type": "string", "description": "JSON objects with `abstract`, one a line."}}
@@ -198,14 +240,3 @@ def _submission(schema: Any) -> Mapping[str, Any]:
         "multipart/form-data": {"schema": file},
     }
     return {"requestBody": {"required": True, "content": content}}
-
-
-_RESULTS: Final[Mapping[str, Any]] = {
-    "responses": {
-        "200": {
-            "description": "Each line is a prediction, or an object with a `problem`.",
-            "headers": header_references((*TIMED, "Cache-Control")),
-            "content": {LINES[0]: {"schema": {"type": "string"}}},
-        }
-    }
-}

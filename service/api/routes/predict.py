@@ -37,7 +37,7 @@ _AS_A_JOB: Final = {
         "headers": header_references((*JOB_HEADERS, "Location", "Preference-Applied")),
         "content": {"application/json": {"schema": JobResponse, "example": JOB}},
     },
-    **problem_references(["idempotency-key-reused"]),
+    **problem_references(["idempotency-key-reused", "too-many-jobs", "too-many-open-jobs"]),
 }
 _ENDPOINT: Final[dict[str, Any]] = {
     "body": PredictRequest,
@@ -60,7 +60,7 @@ def blueprint(models: Models, predictor: Predictor, intake: Intake) -> Blueprint
         if call.key is not None and wants_a_job(requested):
             job = {"model": model.name, "threshold": options.threshold, "top_k": options.top_k}
             name_of_job = request.headers.get("Idempotency-Key")
-            response = accepted(intake.submit(call.key.id, [abstract.raw], job, name_of_job))
+            response = accepted(*intake.submit(call.key.id, [abstract.raw], job, name_of_job))
             response.headers["Preference-Applied"] = RESPOND_ASYNC
             return response
         found = predictor.predict_one(model, abstract, requested, call.payer, strict=strict())

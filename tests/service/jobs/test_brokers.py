@@ -1,20 +1,26 @@
 """Jobs through a real Redis and a real RabbitMQ: a worker is killed in the middle, and the job still ends complete."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from config import load_settings
 from service.bootstrap import Services
-from service.jobs.broker import BrokerDispatcher
+from service.jobs.attendants import MESSAGES, RESEND_AFTER, Dispatcher
 from service.jobs.intake import Intake
-from storage.records.jobs import Job
+from service.worker import work
+from storage.records.chunks import Counts
+from storage.records.job import Job
+from storage.records.jobs import CHUNK
+from storage.records.progress import Progress
 from tests.processes import end, start
 from tests.service.conftest import ABSTRACT
 from tests.service.jobs.brokers import free_ports, rabbitmq, redis
@@ -64,14 +70,14 @@ def services(tmp_path: Path, broker: str) -> Iterator[Services]:
 def submit(services: Services) -> Job:
     """What the route does."""
     intake = Intake(services.jobs, services.models, lambda: services.attendant, len(ITEMS))
-    return intake.submit(services.keys.list()[0].id, ITEMS, {})
+    return intake.submit(services.keys.list()[0].id, ITEMS, {})[0]
 
 
-def look(services: Services, job: Job) -> Callable[[], Job]:
-    def now() -> Job:
+def look(services: Services, job: Job) -> Callable[[], Progress]:
+    def now() -> Progress:
         found = services.jobs.find(job.id)
         assert found is not None
-        return found
+        return services.jobs.progress(found)
 
     return now
 
@@ -87,11 +93,13 @@ def test_a_job_survives_its_worker(services: Services, tmp_path: Path, broker: s
     stopped = now()
     assert 0 < stopped.done < len(ITEMS)
     with worker(tmp_path, broker):
-        until(lambda: now().over, 120)
-    done = now()
-    assert (done.state, done.done, done.problems) == ("done", len(ITEMS), 0)
-    assert done.resumed_done == stopped.done
-    assert len(list(services.jobs.outcomes(done))) == len(ITEMS)
+        until(lambda: now().done == len(ITEMS), 120)
+    until(lambda: services.jobs.waiting() == [])
+    ended = services.jobs.find(job.id)
+    assert ended is not None
+    assert (ended.state, now().counts.problems) == ("done", 0)
+    lines = b"".join(services.jobs.results(ended)).splitlines()
+    assert len({json.loads(line)["id"] for line in lines}) == len(lines) == len(ITEMS)
 
 
 def test_a_job_waits_for_a_broker_that_is_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -101,27 +109,70 @@ def test_a_job_waits_for_a_broker_that_is_out(tmp_path: Path, caplog: pytest.Log
     try:
         job = submit(services)
         until(lambda: "the broker does not answer" in caplog.text)
-        assert look(services, job)().state == "queued"
+        assert look(services, job)().started_at is None
     finally:
         services.close()
 
 
-def test_a_dispatcher_sends_once_and_again_when_a_worker_has_died(
-    services: Services, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+class Sent:
+    """A dispatcher, what it has sent, and a clock for it."""
+
+    def __init__(self, services: Services) -> None:
+        self.chunks: list[tuple[str, int]] = []
+        self.now = 0.0
+        self.dispatcher = Dispatcher(services.jobs, lambda id, number: self.chunks.append((id, number)), self.clock)
+
+    def clock(self) -> float:
+        return self.now
+
+    def take(self) -> list[tuple[str, int]]:
+        """What one look sends."""
+        self.chunks.clear()
+        self.dispatcher.attend()
+        return list(self.chunks)
+
+
+def test_a_dispatcher_sends_a_few_chunks_ahead_keys_in_turn(services: Services) -> None:
+    sent = Sent(services)
+    big = services.jobs.create("a", "arxiv-mini", ["a text"] * CHUNK * 2 * MESSAGES)
+    assert sent.take() == [(big.id, number) for number in range(MESSAGES)]
+    small = services.jobs.create("b", "arxiv-mini", ["a text"])
+    assert sent.take() == []
+    for number in range(3):
+        assert services.jobs.claim(big.id, "w", number) is not None
+    assert sorted(sent.take()) == sorted([(small.id, 0), (big.id, MESSAGES), (big.id, MESSAGES + 1)])
+    services.jobs.delay(big, timedelta(minutes=1))
+    assert sent.take() == []
+
+
+def test_a_dispatcher_sends_again_what_seems_lost_or_was_left(
+    services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sent: list[str] = []
-    dispatcher = BrokerDispatcher(services.jobs, "memory://")
-    monkeypatch.setattr(dispatcher, "_send", sent.append)
+    sent = Sent(services)
     job = services.jobs.create("owner", "arxiv-mini", ["a text"])
-    dispatcher.attend()
-    dispatcher.attend()
-    assert sent == [job.id]
-    monkeypatch.setattr(services.jobs, "lease", -services.jobs.lease)
-    assert services.jobs.claim("one that dies") is not None
-    dispatcher.attend()
-    dispatcher.attend()
-    assert sent == [job.id] * 2
-    dispatcher.close()
+    assert [sent.take(), sent.take()] == [[(job.id, 0)], []]
+    sent.now += RESEND_AFTER
+    assert [sent.take(), sent.take()] == [[(job.id, 0)], []]
+    claim = services.jobs.claim(job.id, "one that gives it back")
+    assert claim is not None
+    assert sent.take() == []
+    services.jobs.release(claim, [], Counts())
+    assert [sent.take(), sent.take()] == [[(job.id, 0)], []]
+
+
+def test_a_message_too_many_does_no_harm(services: Services) -> None:
+    job = services.jobs.create(services.keys.list()[0].id, "arxiv-mini", ITEMS[: CHUNK + 1])
+    work(services, job.id, 0)
+    before = services.jobs.find(job.id)
+    work(services, job.id, 0)
+    work(services, job.id, 7)
+    work(services, "0" * 32, 0)
+    assert services.jobs.find(job.id) == before
+    work(services, job.id, 1)
+    work(services, job.id, 1)
+    ended = services.jobs.find(job.id)
+    assert ended is not None
+    assert (ended.state, services.jobs.progress(ended).counts.misses) == ("done", CHUNK + 1)
 
 
 def test_without_a_broker_there_is_nothing_to_work_for(tmp_path: Path) -> None:

@@ -1,8 +1,13 @@
 """Jobs in a real server process: killed in the middle, they go on where they stopped."""
 
 import json
+import os
+import signal
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import requests
 
@@ -26,14 +31,55 @@ def test_a_job_survives_kill_9(tmp_path: Path) -> None:
         resumed = server.ask("GET", headers["location"])[2]
         assert 0 < resumed["done"] < len(ITEMS)
         until(lambda: server.ask("GET", headers["location"])[2]["state"] == "done", 120)
-        lines = requests.get(
-            f"http://127.0.0.1:{server.port}{headers['location']}/results",
-            headers={"X-API-Key": server.key},
-            timeout=60,
-        ).text.splitlines()
+        lines = download(server, headers["location"]).splitlines()
         last = server.predict(ITEMS[-1])[2]
     assert len({json.loads(line)["id"] for line in lines}) == len(ITEMS)
     assert {**json.loads(lines[-1]), "cached": True} == last
+
+
+def test_a_server_that_sleeps_past_its_leases_changes_nothing(tmp_path: Path) -> None:
+    sleeper, other = Server(tmp_path), Server(tmp_path)
+    other.key = sleeper.key
+    body = json.dumps({"abstracts": [{"abstract": text, "id": i} for i, text in enumerate(ITEMS)]}).encode()
+    with sleeper.running():
+        assert sleeper.process is not None
+        path = sleeper.ask("POST", "/api/jobs", body)[1]["location"]
+        until(lambda: sleeper.ask("GET", path)[2]["done"])
+        with asleep(sleeper.process.pid), other.running():
+            until(lambda: other.ask("GET", path)[2]["state"] == "done", 120)
+            first = download(other, path)
+        state = sleeper.ask("GET", path)[2]
+        after = post_and_wait(sleeper, "woken, and what it had is behind it")
+        results = download(sleeper, path)
+    assert [json.loads(line)["input_id"] for line in first.splitlines()] == [str(i) for i in range(len(ITEMS))]
+    assert results == first
+    assert (state["state"], state["done"], after["state"]) == ("done", len(ITEMS), "done")
+
+
+@contextmanager
+def asleep(group: int) -> Iterator[None]:
+    """Stops a group of processes, and lets them go on at the end."""
+    os.killpg(group, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.killpg(group, signal.SIGCONT)
+
+
+def download(server: Server, path: str) -> bytes:
+    """A job's results."""
+    url = f"http://127.0.0.1:{server.port}{path}/results"
+    response = requests.get(url, headers={"X-API-Key": server.key}, timeout=60)
+    assert response.status_code == 200
+    return response.content
+
+
+def post_and_wait(server: Server, text: str) -> dict[str, Any]:
+    """A job that is over."""
+    path = server.ask("POST", "/api/jobs", json.dumps({"abstracts": [f"{ABSTRACT} {text}"]}).encode())[1]["location"]
+    until(lambda: server.ask("GET", path)[2]["state"] == "done", 60)
+    job: dict[str, Any] = server.ask("GET", path)[2]
+    return job
 
 
 def test_a_server_that_stops_gives_its_job_back_at_once(tmp_path: Path) -> None:
@@ -43,10 +89,11 @@ def test_a_server_that_stops_gives_its_job_back_at_once(tmp_path: Path) -> None:
         until(lambda: server.ask("GET", f"/api/jobs/{id}")[2]["done"])
     services = Services(load_settings(server.variables))
     job = services.jobs.find(id)
-    services.close()
     assert job is not None
-    assert (job.state, job.holder) == ("queued", None)
-    assert 0 < job.done < len(ITEMS)
+    done, free = services.jobs.progress(job).done, services.jobs.todo(id, len(ITEMS))
+    services.close()
+    assert 0 < done < len(ITEMS)
+    assert done + sum(job.items_in(number) for number, _ in free) == len(ITEMS)
 
 
 def test_an_upload_that_is_cut_off_leaves_nothing(tmp_path: Path) -> None:
