@@ -24,7 +24,7 @@ MOST_OPEN_OF_ONE: Final = 50
 """Jobs of one owner that may be open unless it is said."""
 
 CHUNK: Final = 32
-"""Items in a chunk of a new job: a second or so of work, and thirty times as much as storing it."""
+"""Items in a chunk of a new job. What a worker that dies had of one is worked off again."""
 
 
 @dataclass(frozen=True, slots=True)

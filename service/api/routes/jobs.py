@@ -77,22 +77,7 @@ def blueprint(jobs: Jobs, intake: Intake, *, maximum: int, max_body: int) -> Blu
         items, options = _asked(schema, arguments)
         return accepted(*intake.submit(_owner(), items, options, request.headers.get("Idempotency-Key")))
 
-    @routes.endpoint(
-        "/api/jobs",
-        "predict",
-        query=JobsQuery,
-        returns=JobsResponse,
-        problems=("invalid-request",),
-        headers=(*TIMED, "Cache-Control"),
-    )
-    def own(arguments: Mapping[str, Any]) -> Response:
-        """Your jobs, newest first, some at a time: `next` is the address of those before them."""
-        limit = arguments["limit"]
-        found = jobs.of(_owner(), arguments.get("after"), limit + 1)
-        described = [describe(job, jobs.progress(job)) for job in found[:limit]]
-        following = f"/api/jobs?limit={limit}&after={found[limit - 1].id}" if len(found) > limit else None
-        return _uncached(jsonify({"jobs": described, "next": following}))
-
+    _add_listing(routes, jobs)
     one: dict[str, Any] = {"returns": JobResponse, "problems": ("no-such-job",), "headers": JOB_HEADERS, "example": JOB}
 
     @routes.endpoint("/api/jobs/<id>", "predict", **one)
@@ -109,6 +94,24 @@ def blueprint(jobs: Jobs, intake: Intake, *, maximum: int, max_body: int) -> Blu
         return job_response(ended, jobs.progress(ended))
 
     return routes
+
+
+def _add_listing(routes: Blueprint, jobs: Jobs) -> None:
+    @routes.endpoint(
+        "/api/jobs",
+        "predict",
+        query=JobsQuery,
+        returns=JobsResponse,
+        problems=("invalid-request",),
+        headers=(*TIMED, "Cache-Control"),
+    )
+    def own(arguments: Mapping[str, Any]) -> Response:
+        """Your jobs, newest first, some at a time: `next` is the address of those before them."""
+        limit = arguments["limit"]
+        found = jobs.of(_owner(), arguments.get("after"), limit + 1)
+        described = [describe(job, jobs.progress(job)) for job in found[:limit]]
+        following = f"/api/jobs?limit={limit}&after={found[limit - 1].id}" if len(found) > limit else None
+        return _uncached(jsonify({"jobs": described, "next": following}))
 
 
 def accepted(job: Job, progress: Progress) -> Response:

@@ -3,7 +3,6 @@
 import gzip
 import io
 import json
-import threading
 from collections.abc import Iterator
 from typing import Any
 

@@ -79,7 +79,7 @@ def test_a_damaged_record_is_a_problem_that_names_the_store(
     accepted = client.post("/api/jobs", json={"abstracts": [ABSTRACT]}).get_json()
     made, text = services.keys.create("damaged", ["predict"])
     services.store.put("keys", f"key/{made.id}", b'{"name": ["x"], "scopes": "predict"}')
-    services.store.put("jobs", f"job/{accepted['id']}", b"{}")
+    services.store.put("jobs", f"head/{accepted['id']}", b"{}")
     answers = [
         client.post("/api/predict/", json={"abstract": ABSTRACT}, headers={"Authorization": f"Bearer {text}"}),
         client.get(f"/api/jobs/{accepted['id']}"),
