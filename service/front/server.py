@@ -5,14 +5,8 @@ keeps stalled clients from doing harm by itself. Granian's WSGI holds a thread f
 RSGI takes an answer that nobody reads into memory without bound, and neither that nor its ASGI lets an application
 end a connection that has stalled. uvicorn has no deadline for headers and no bound on connections; waitress is slow.
 
-Measured on 2 cores with wrk, 16 connections, a body of 1.2 KB, one draw after the other, thousands of requests a
-second. An answer of 1.5 KB that costs nothing: here, by the lane and with eight headers, 46 to 53; Granian RSGI 44 to
-46 and ASGI 30, uvicorn 41 to 44, all on uvloop and with one header; Granian's WSGI 33 to 53 on a busier machine. A
-Flask route that reads JSON: here 6.3 to 6.5, Granian WSGI 6.0 to 6.8; waitress 2.4 of 8.5 that Granian had just then.
-
-Look-ups that take 0.1 ms in SQLite made 10 to 13 thousand in eight threads and 6 to 8 on the loop while the machine
-was busy; those that wait 1 ms, as for Couchbase, 5 thousand in eight threads. Therefore a lane may return what looks
-for the answer, for a thread to run.
+`python -m bench.hit_path` compares it with Granian for a bare Flask route, and stored answers with that route on both.
+A lane may return what looks for the answer, for a thread to run, where the look-up waits for another machine.
 """
 
 import asyncio

@@ -22,6 +22,7 @@ from service.cli.model.source import FILE, FOLDER
     "--weight-field", metavar="NAME", help="Field with the weight of a row in every metric; without, each is 1."
 )
 @click.option("--threshold", type=click.FloatRange(0, 1), help="Instead of the model's own.")
+@click.option("--max-tokens", type=click.IntRange(3, 512), help="Instead of the model's own.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N rows of each file.")
 @json_option
 def evaluate(
@@ -30,6 +31,7 @@ def evaluate(
     folder: Path | None,
     weight_field: str | None,
     threshold: float | None,
+    max_tokens: int | None,
     limit: int | None,
     as_json: bool,
 ) -> None:
@@ -44,6 +46,8 @@ def evaluate(
         raise click.UsageError("give --model or --artifact, not both")
     with services() as opened:
         artifact = Artifact.open(folder) if folder else opened.registry.get(name or opened.registry.default).require()
+        if max_tokens is not None:
+            artifact = replace(artifact, manifest=replace(artifact.manifest, max_tokens=max_tokens))
         point = artifact.manifest.threshold if threshold is None else threshold
         reports = {path: _measure(opened, artifact, path, weight_field, point, limit) for path in files}
     if as_json:

@@ -155,4 +155,4 @@ class _Document:
 
     def _wrong(self, what: str) -> Unusable:
         line = self._line + self._buffer.count("\n", 0, self._at)
-        return Unusable(FORM, f"It is not JSON that can be read: {what} (line {line}).", "Mend it there.")
+        return Unusable(FORM, f"It is not JSON that can be read: {what} (line {line}).", "Fix it there.")

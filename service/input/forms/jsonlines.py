@@ -50,7 +50,7 @@ def _item(line: str, number: int, columns: Columns) -> Item:
         try:
             return as_item(json.loads(line), place, columns, number)
         except json.JSONDecodeError as exc:
-            problem = f"It is not JSON: {exc.msg} at column {exc.colno}. Mend it there."
+            problem = f"It is not JSON: {exc.msg} at column {exc.colno}. Fix it there."
         except RecursionError:
             problem = "The JSON is nested too deeply. Send a flat object."
         except ValueError:  # a number of thousands of digits
