@@ -24,6 +24,8 @@ PAUSE_AFTER_ERROR: Final = 5.0
 STOP_TIMEOUT: Final = 10.0
 RESEND_AFTER: Final = 300.0
 """Seconds after which a chunk that nobody has taken up is sent to the broker again: it may have lost the message."""
+ASK_AFTER: Final = 5.0
+"""Seconds after which it is sent again if no message is waiting: a worker took it and died before it had the chunk."""
 MESSAGES: Final = 16
 """Chunks that are sent ahead of the workers: one of another key that comes now stands behind so many."""
 
@@ -117,11 +119,17 @@ class Dispatcher(Attendant):
     """
 
     def __init__(
-        self, jobs: Jobs, send: Callable[[str, int], None], clock: Callable[[], float] = time.monotonic
+        self,
+        jobs: Jobs,
+        send: Callable[[str, int], None],
+        queued: Callable[[], int],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """`send` sends a chunk of a job; `queued` tells how many messages no worker has taken yet."""
         super().__init__()
         self._jobs = jobs
         self._send = send
+        self._queued = queued
         self._clock = clock
         self._turns = Turns()
         self._sent: dict[tuple[str, int], tuple[float, str | None]] = {}
@@ -134,11 +142,9 @@ class Dispatcher(Attendant):
             todo.setdefault(job.owner, []).extend(chunks)
         free = dict(itertools.chain.from_iterable(todo.values()))
         # What is no longer free is being worked on, complete, or to wait. What has a new holder was begun and left.
-        self._sent = {
-            chunk: (at, holder)
-            for chunk, (at, holder) in self._sent.items()
-            if chunk in free and free[chunk] == holder and self._clock() - at < RESEND_AFTER
-        }
+        known = {chunk: sent for chunk, sent in self._sent.items() if chunk in free and free[chunk] == sent[1]}
+        patience = self._patience(known)
+        self._sent = {chunk: sent for chunk, sent in known.items() if self._clock() - sent[0] < patience}
         for owner, chunk, holder in _in_turn(todo):
             if len(self._sent) >= MESSAGES:
                 break
@@ -147,6 +153,11 @@ class Dispatcher(Attendant):
                 self._sent[chunk] = (self._clock(), holder)
                 self._turns.had(owner)
         return REFILL_EVERY if free else LOOK_EVERY
+
+    def _patience(self, sent: dict[tuple[str, int], tuple[float, str | None]]) -> float:
+        """Seconds after which a message counts as lost."""
+        old = any(self._clock() - at >= ASK_AFTER for at, _ in sent.values())
+        return ASK_AFTER if old and not self._queued() else RESEND_AFTER
 
 
 def _in_turn(

@@ -44,7 +44,7 @@ class BrokerDispatcher(Dispatcher):
 
     def __init__(self, jobs: Jobs, url: str) -> None:
         self._celery = make_celery(url)
-        super().__init__(jobs, self._send_task)
+        super().__init__(jobs, self._send_task, self._queued_messages)
 
     def close(self) -> None:
         """Ends the thread and closes the connection."""
@@ -56,3 +56,11 @@ class BrokerDispatcher(Dispatcher):
             self._celery.send_task(TASK, (id, number), queue=QUEUE, retry=False)
         except OperationalError as error:
             raise BrokerUnavailable(f"the broker does not answer: {error}") from error
+
+    def _queued_messages(self) -> int:
+        with self._celery.connection_or_acquire() as connection:
+            try:
+                queue = self._celery.amqp.queues[QUEUE](connection.default_channel)
+                return int(queue.queue_declare().message_count)
+            except (OperationalError, *connection.connection_errors) as error:
+                raise BrokerUnavailable(f"the broker does not answer: {error}") from error

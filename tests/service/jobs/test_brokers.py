@@ -14,7 +14,8 @@ import pytest
 
 from config import load_settings
 from service.bootstrap import Services
-from service.jobs.attendants import MESSAGES, RESEND_AFTER, Dispatcher
+from service.jobs.attendants import ASK_AFTER, MESSAGES, RESEND_AFTER, Dispatcher
+from service.jobs.broker import QUEUE, make_celery
 from service.jobs.intake import Intake
 from service.worker import work
 from storage.records.chunks import Counts
@@ -120,7 +121,9 @@ class Sent:
     def __init__(self, services: Services) -> None:
         self.chunks: list[tuple[str, int]] = []
         self.now = 0.0
-        self.dispatcher = Dispatcher(services.jobs, lambda id, number: self.chunks.append((id, number)), self.clock)
+        self.queued = 1
+        send = lambda id, number: self.chunks.append((id, number))  # noqa: E731
+        self.dispatcher = Dispatcher(services.jobs, send, lambda: self.queued, self.clock)
 
     def clock(self) -> float:
         return self.now
@@ -153,11 +156,33 @@ def test_a_dispatcher_sends_again_what_seems_lost_or_was_left(
     assert [sent.take(), sent.take()] == [[(job.id, 0)], []]
     sent.now += RESEND_AFTER
     assert [sent.take(), sent.take()] == [[(job.id, 0)], []]
+    sent.now += ASK_AFTER
+    assert sent.take() == []
+    sent.queued = 0
+    assert [sent.take(), sent.take()] == [[(job.id, 0)], []]
     claim = services.jobs.claim(job.id, "one that gives it back")
     assert claim is not None
     assert sent.take() == []
     services.jobs.release(claim, [], Counts())
     assert [sent.take(), sent.take()] == [[(job.id, 0)], []]
+
+
+def test_a_message_that_a_dead_worker_took_is_sent_again(services: Services, broker: str) -> None:
+    app = make_celery(broker)
+    with app.connection_for_read() as connection:
+        queue = app.amqp.queues[QUEUE](connection.default_channel)
+        job = submit(services)
+        messages: list[list[object]] = []
+
+        def taken() -> int:
+            message = queue.get()  # and never acknowledged
+            if message is not None:
+                messages.append(message.decode()[0])
+            return len(messages)
+
+        chunks = len(job.numbers)
+        until(lambda: taken() == 2 * chunks)
+    assert messages[:chunks] == messages[chunks:] == [[job.id, number] for number in job.numbers]
 
 
 def test_a_message_too_many_does_no_harm(services: Services) -> None:
