@@ -186,7 +186,7 @@ class Services:
         """PDFs to abstracts."""
         from service.pdf.extract import Extractor
 
-        return Extractor()
+        return Extractor(count=self.metrics.paper)
 
     @once
     def authenticator(self) -> "Authenticator":

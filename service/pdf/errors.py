@@ -67,7 +67,14 @@ class PdfTooDemanding(PdfError):
 
 
 class PdfBusy(ServiceError):
-    """Too many files wait to be read. retry_after: seconds."""
+    """Too many files wait to be read."""
 
-    def __init__(self, retry_after: int) -> None:
-        super().__init__("pdf-busy", "Too many PDFs are being read. Try again a little later.", retry_after=retry_after)
+    def __init__(self) -> None:
+        super().__init__("pdf-busy", "Too many PDFs are being read. Try again a little later.")
+
+
+class PdfReaderFailed(ServiceError):
+    """The process that reads files does not start; that is the service's fault. why: for its log."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__("internal-error", f"The process that reads PDFs does not start: {why}.")

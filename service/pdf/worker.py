@@ -1,11 +1,12 @@
 """The process that reads one PDF: `python -m service.pdf.worker` with the file on standard input.
 
-Writes one JSON object: `text`, `method`, `confidence` and `page`, or `fault`. PDFium parses files from strangers, so it
-runs apart from the service, without its memory, environment or connections, and within limits that it sets itself
-before it reads. Whoever starts it watches the clock.
+Writes a line once it can read, then one JSON object: `text`, `method`, `confidence` and `page`, or `fault`. PDFium
+parses files from strangers, so it runs apart from the service, without its memory, environment or connections, and
+within limits that it sets itself before it reads. Whoever starts it watches the clock.
 """
 
 import json
+import os
 import resource
 import sys
 import time
@@ -18,6 +19,10 @@ MEMORY: Final = 512 << 20
 CPU_SECONDS: Final = 10
 MORE_SECONDS: Final = 4.0
 """Processor time after which no further pages are looked at than the first ones."""
+PRIORITY: Final = 10
+"""How much lower than the service's (nice): requests that are answered from what is stored do not wait for papers."""
+STARTED: Final = b"started\n"
+"""What it writes first: what goes wrong before is not the file's fault."""
 FAULTS: Final = ("damaged", "encrypted", "no-text", "no-abstract", "memory")
 """What `fault` may say."""
 _PASSWORD_ERRORS: Final = (4, 5)
@@ -27,6 +32,10 @@ _PASSWORD_ERRORS: Final = (4, 5)
 def main() -> None:
     """Reads, finds, writes."""
     limit()
+    import pypdfium2  # noqa: F401  (if it cannot be loaded, that is not the file's fault)
+
+    sys.stdout.write(STARTED.decode())
+    sys.stdout.flush()
     try:
         answer = examine(sys.stdin.buffer.read())
     except MemoryError:
@@ -35,7 +44,8 @@ def main() -> None:
 
 
 def limit() -> None:
-    """Bounds the process: memory, processor time, no core file, no files to write."""
+    """Bounds the process: priority, memory, processor time, no core file, no files to write."""
+    os.nice(PRIORITY)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

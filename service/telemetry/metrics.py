@@ -33,6 +33,7 @@ class Metrics:
         )
         answers = Counter("abstracts_answers", "Predictions by origin.", ("outcome",), registry=self.registry)
         self._by_outcome = {outcome: answers.labels(outcome) for outcome in get_args(Outcome)}
+        self._papers = Counter("abstracts_papers", "PDFs by what became of them.", ("outcome",), registry=self.registry)
         self._model_seconds = Histogram(
             "abstracts_model_seconds", "Time in the model.", registry=self.registry, buckets=_SECONDS
         )
@@ -60,6 +61,10 @@ class Metrics:
         if outcome == "miss":
             self._model_seconds.observe(timings.get("model", 0.0))
             self._queue_seconds.observe(timings.get("queue", 0.0))
+
+    def paper(self, outcome: str) -> None:
+        """Counts a PDF: "read", or the slug of its problem."""
+        self._papers.labels(outcome).inc()
 
     def watch_store(self, status: Callable[[], Status]) -> None:
         """Asks for the store's own count and state at each scrape."""

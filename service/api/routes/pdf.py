@@ -85,10 +85,12 @@ def blueprint(pdfs: Extractor, models: Models, predictor: Predictor) -> Blueprin
     )
     def predict_pdf() -> Response:
         """Classify the abstract of a paper."""
-        form, call, requested = _read_form(), current_call(), directives()
-        model = models.get(form.get("model"))
+        call, requested = current_call(), directives()
         started = time.perf_counter()
-        found, abstract = read_paper(pdfs, form["file"])
+        with pdfs.reader("" if call.key is None else call.key.id) as read:
+            form = _read_form()  # only now: to take files apart that must wait would keep others from their answers
+            model = models.get(form.get("model"))
+            found, abstract = read_paper(read, form["file"])
         call.timings["pdf"] = time.perf_counter() - started
         answer = predictor.predict_one(model, abstract, requested, call.payer, strict=strict())
         return prediction_response(answer, render_options(form), requested, found.members())

@@ -51,7 +51,7 @@ class Answerer:
         from service.predicting.papers import read_paper
 
         try:
-            found, abstract = read_paper(self._opened.pdfs, pdf)
+            found, abstract = read_paper(self._opened.pdfs.extract, pdf)
         except ServiceError as exc:
             return Entry(exc, place={"place": item.place}), {}
         return Entry(abstract), found.members()

@@ -1,5 +1,6 @@
 """The process that reads a PDF: what it refuses, its limits, how many there are."""
 
+import contextlib
 import os
 import sys
 import threading
@@ -13,12 +14,13 @@ from service.pdf.errors import (
     PdfDamaged,
     PdfEncrypted,
     PdfError,
+    PdfReaderFailed,
     PdfTooDemanding,
     PdfTooLarge,
     PdfWithoutAbstract,
     PdfWithoutText,
 )
-from service.pdf.extract import MAX_BYTES, Extractor
+from service.pdf.extract import MAX_BYTES, Extractor, interpreter
 from tests.service.pdf.papers import SENTENCES, Put, column, head, make_pdf
 from tests.service.waiting import until
 
@@ -58,7 +60,8 @@ def test_each_fault_has_its_own_error(data: bytes, error: type[PdfError]) -> Non
 
 
 def shell(script: str) -> tuple[str, ...]:
-    return "/bin/sh", "-c", script
+    """A process that starts as a worker does, and then goes its own way."""
+    return "/bin/sh", "-c", f"echo started; {script}"
 
 
 def test_a_process_that_hangs_is_killed_and_leaves_no_zombie(tmp_path: Path) -> None:
@@ -72,6 +75,46 @@ def test_a_process_that_hangs_is_killed_and_leaves_no_zombie(tmp_path: Path) -> 
 def test_a_process_that_does_not_read_is_killed_too() -> None:
     with pytest.raises(PdfTooDemanding):
         Extractor(seconds=0.5, command=shell("exec sleep 600")).extract(PAPER + bytes(1 << 20))
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("/nonexistent",), ("/bin/sh", "-c", "exit 1"), ("/bin/sh", "-c", "kill -KILL $$"), ("/bin/sleep", "600")],
+    ids=["missing", "ended", "killed", "silent"],
+)
+def test_a_process_that_does_not_start_is_not_the_files_fault(
+    command: tuple[str, ...], caplog: pytest.LogCaptureFixture
+) -> None:
+    outcomes: list[str] = []
+    with pytest.raises(PdfReaderFailed):
+        Extractor(seconds=0.5, command=command, count=outcomes.append).extract(PAPER)
+    assert outcomes == ["internal-error"]
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+
+
+def test_a_program_that_embeds_python_is_not_taken_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/usr/local/bin/uwsgi")
+    assert interpreter().startswith(sys.prefix)
+    assert Extractor(seconds=GENEROUS).extract(PAPER).page == 1
+
+
+def test_each_file_is_counted_by_what_became_of_it() -> None:
+    outcomes: list[str] = []
+    extractor = Extractor(seconds=GENEROUS, count=outcomes.append)
+    for data in (PAPER, b"text"):
+        with contextlib.suppress(NotAPdf):
+            extractor.extract(data)
+    with contextlib.suppress(PdfBusy):
+        Extractor(processes=0, waiting=0, count=outcomes.append).extract(PAPER)
+    assert outcomes == ["read", "not-a-pdf", "pdf-busy"]
+
+
+def test_the_process_gives_way_to_requests() -> None:
+    command = python(
+        "import os, json; worker.examine = lambda data: {'fault': 'memory'} if os.nice(0) > 0 else {}\nworker.main()"
+    )
+    with pytest.raises(PdfTooDemanding, match="more memory than"):
+        Extractor(seconds=GENEROUS, command=command).extract(PAPER)
 
 
 def python(script: str) -> tuple[str, ...]:
@@ -109,7 +152,7 @@ def test_the_process_sees_nothing_of_the_environment(tmp_path: Path, monkeypatch
 
 def test_the_process_loads_little() -> None:
     command = python(
-        "import sys, json; worker.examine(sys.stdin.buffer.read())\n"
+        "import sys, json; worker.examine(sys.stdin.buffer.read()); print('started')\n"
         "loaded = {'flask', 'numpy', 'marshmallow', 'storage', 'model.artifact'} & set(sys.modules)\n"
         "print(json.dumps({'text': ' '.join(loaded), 'method': 'layout', 'confidence': 1, 'page': 1}))"
     )

@@ -1,6 +1,8 @@
 """POST /api/predict/pdf."""
 
 import io
+import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ from service.app import Application, create_app
 from service.pdf.extract import MAX_BYTES, Extractor
 from tests.service.conftest import TestServices, with_key
 from tests.service.pdf.papers import SENTENCES, Put, column, head, make_pdf
+from tests.service.waiting import until
 
 TEXT = " ".join(SENTENCES)
 PAPER = make_pdf([*head(), Put("Abstract", 280, 160), *column(SENTENCES, 90, 180)])
@@ -89,7 +92,7 @@ def test_a_paper_of_more_than_20_mib(client: FlaskClient) -> None:
 
 
 def test_a_hung_reader_is_a_problem(services: TestServices, key: str) -> None:
-    services.__dict__["pdfs"] = Extractor(seconds=0.3, command=("/bin/sh", "-c", "exec sleep 600"))
+    services.__dict__["pdfs"] = Extractor(seconds=0.3, command=("/bin/sh", "-c", "echo started; exec sleep 600"))
     response = post(with_key(create_app(services=services), key))
     assert (response.status_code, response.get_json()["type"]) == (422, "/problems/pdf-too-demanding")
 
@@ -99,6 +102,39 @@ def test_where_too_many_wait(services: TestServices, key: str) -> None:
     response = post(with_key(create_app(services=services), key))
     assert (response.status_code, response.get_json()["type"]) == (503, "/problems/pdf-busy")
     assert int(response.headers["Retry-After"]) > 0
+
+
+def test_one_keys_slow_papers_do_not_keep_anothers_out(services: TestServices, key: str, tmp_path: Path) -> None:
+    go, answer = tmp_path / "go", '{"fault": "no-text"}'
+    slow = f"echo started; cat >/dev/null; while [ ! -e {go} ]; do sleep 0.05; done; echo '{answer}'"
+    pdfs = Extractor(processes=1, waiting=8, seconds=60, command=("/bin/sh", "-c", slow))
+    services.__dict__["pdfs"] = pdfs
+    app = create_app(services=services)
+    greedy, other = with_key(app, key), with_key(app, services.keys.create("other", ["predict"])[1])
+    statuses: dict[str, list[int]] = {"greedy": [], "other": []}
+
+    def ask(name: str, client: FlaskClient) -> None:
+        statuses[name].append(post(client).status_code)
+
+    threads = [threading.Thread(target=ask, args=("greedy", greedy)) for _ in range(11)]
+    for thread in threads:
+        thread.start()
+    until(lambda: statuses["greedy"] == [503, 503])  # one is read, eight wait
+    threads.append(threading.Thread(target=ask, args=("other", other)))
+    threads[-1].start()
+    until(lambda: statuses["greedy"] == [503, 503, 503])  # the newest has made room
+    go.touch()
+    for thread in threads:
+        thread.join(60)
+    assert statuses == {"greedy": [503] * 3 + [422] * 8, "other": [422]}
+
+
+def test_a_reader_that_does_not_start_is_the_services_fault(services: TestServices, key: str) -> None:
+    services.__dict__["pdfs"] = Extractor(command=("/nonexistent",), count=services.metrics.paper)
+    client = with_key(create_app(services=services), key)
+    response = post(client)
+    assert (response.status_code, response.get_json()["type"]) == (500, "/problems/internal-error")
+    assert 'abstracts_papers_total{outcome="internal-error"} 1.0' in client.get("/metrics").get_data(as_text=True)
 
 
 @pytest.mark.parametrize(
