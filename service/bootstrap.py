@@ -28,10 +28,12 @@ if TYPE_CHECKING:
     from service.predicting.predictor import Predictor
     from service.telemetry.logs import AccessLog
     from service.telemetry.metrics import Metrics
+    from service.telemetry.usage import UsageMeter
     from storage.base import Backend
     from storage.records.apikeys import Keys
     from storage.records.jobs import Jobs
     from storage.records.predictions import Predictions
+    from storage.records.usage import Usages
 
 FLIGHT_GRACE = 30.0
 """Seconds, beyond the queue's deadline, after which a request no longer waits for another one's model run."""
@@ -106,6 +108,20 @@ class Services:
         return Keys(self.backend)
 
     @once
+    def usages(self) -> "Usages":
+        """Stored usage of API keys."""
+        from storage.records.usage import Usages
+
+        return Usages(self.backend)
+
+    @once
+    def meter(self) -> "UsageMeter":
+        """Counts the usage of API keys."""
+        from service.telemetry.usage import UsageMeter
+
+        return UsageMeter(self.usages)
+
+    @once
     def registry(self) -> "Registry":
         """Which models there are."""
         from model.registry import Registry
@@ -176,6 +192,7 @@ class Services:
             self.predictions,
             self.memory,
             self.metrics,
+            self.meter,
             flight_timeout=settings.queue_deadline.total_seconds() + FLIGHT_GRACE,
             result_ttl=settings.result_ttl,
             store_abstracts=settings.store_abstracts,
@@ -251,6 +268,7 @@ class Services:
 
         metrics = Metrics()
         metrics.watch_store(lambda: self.backend.status())
+        metrics.watch_usage(lambda: self.meter.lost)
         return metrics
 
     @once
@@ -259,7 +277,7 @@ class Services:
         from service.access.gate import Gate
 
         hops = self.settings.trusted_proxies
-        return Gate(self.authenticator, self.limits, self.metrics, self.access_log, hops=hops)
+        return Gate(self.authenticator, self.limits, self.metrics, self.meter, self.access_log, hops=hops)
 
     @once
     def lane(self) -> "Lane":
@@ -277,12 +295,14 @@ class Services:
         return AccessLog() if self.settings.log_level in ("DEBUG", "INFO") else None
 
     def close(self) -> None:
-        """Unloads models and closes the store, of those that were opened."""
+        """Unloads models, writes the last usage and closes the store, of those that were opened."""
         opened = vars(self)
         if "attendant" in opened:
             self.attendant.close()
         if "models" in opened:
             self.models.close()
+        if "meter" in opened:
+            self.meter.close()
         if "backend" in opened:
             self.backend.close()
         if "access_log" in opened and self.access_log is not None:

@@ -13,12 +13,15 @@ from service.access.ratelimits import Payer, RateLimits, Window, limit_header, p
 from service.telemetry.access_line import access_line
 from service.telemetry.logs import AccessLog
 from service.telemetry.metrics import Metrics
+from service.telemetry.usage import UsageMeter
 from storage.records.apikeys import ApiKey
 
 Access = Literal["probe", "open"] | Scope
 """probe: no key and no limit. open: no key, limited by address. Otherwise the scope that the key must have."""
 
 ACCESS_ATTRIBUTE: Final = "__access__"
+PDF: Final = "pdf"
+"""The stage in which a paper is read."""
 _CALL: Final = "abstracts.call"
 View = TypeVar("View", bound=Callable[..., object])
 
@@ -65,6 +68,7 @@ class Gate:
         authenticator: Authenticator,
         limits: RateLimits,
         metrics: Metrics,
+        usage: UsageMeter,
         access_log: AccessLog | None,
         *,
         hops: int = 0,
@@ -73,6 +77,7 @@ class Gate:
         self._authenticator = authenticator
         self._limits = limits
         self._metrics = metrics
+        self._usage = usage
         self._access_log = access_log
         self._hops = hops
         self._levels: dict[str, Access] = {}
@@ -127,6 +132,8 @@ class Gate:
             headers.append(("Server-Timing", ", ".join(stages)))
         seconds = time.perf_counter() - call.started
         self._metrics.request(method, route, status, seconds)
+        if call.key is not None:
+            self._usage.request(call.key.id, pdf=PDF in call.timings)
         if self._access_log is not None:
             key = "" if call.key is None else call.key.id
             self._access_log.write(

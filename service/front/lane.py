@@ -119,7 +119,7 @@ class Lane:
             return None
         call.windows = windows
         call.answered(answer.outcome, answer.timings)
-        self._predictor.count(answer)
+        self._predictor.count(answer, call.key)
         body = render(answer, options)
         headers = [("Content-Type", CONTENT_TYPE), *answer_headers(answer, options)]
         headers += self._gate.close(call, "POST", route, "", 200)

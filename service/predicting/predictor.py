@@ -18,7 +18,9 @@ from service.predicting.memory import Memory
 from service.predicting.models import ServedModel
 from service.predicting.singleflight import SingleFlight
 from service.telemetry.metrics import Metrics, Outcome
+from service.telemetry.usage import UsageMeter
 from storage.errors import StorageError
+from storage.records.apikeys import ApiKey
 from storage.records.predictions import Prediction, Predictions
 
 
@@ -62,6 +64,7 @@ class Predictor:
         predictions: Predictions,
         memory: Memory,
         metrics: Metrics,
+        usage: UsageMeter,
         *,
         flight_timeout: float,
         result_ttl: timedelta | None = None,
@@ -71,6 +74,7 @@ class Predictor:
         self._predictions = predictions
         self._memory = memory
         self._metrics = metrics
+        self._usage = usage
         self._flights: SingleFlight[Answer] = SingleFlight()
         self._flight_timeout = flight_timeout
         self._result_ttl = result_ttl
@@ -108,7 +112,7 @@ class Predictor:
         ordered = [_strict(answer) if strict else answer for answer in _in_order(keys, answers)]
         for item in ordered:
             if isinstance(item, Answer):
-                self.count(item)
+                self.count(item, None if payer is None else payer.key)
         return ordered
 
     def predict_one(
@@ -142,9 +146,11 @@ class Predictor:
             return None
         return _hit(model, prediction, NO_DIRECTIVES, {"store": time.perf_counter() - started})
 
-    def count(self, answer: Answer) -> None:
-        """Counts an answer for the metrics."""
+    def count(self, answer: Answer, key: ApiKey | None) -> None:
+        """Counts an answer for the metrics, and as usage of the key that asked."""
         self._metrics.answer(answer.outcome, answer.timings)
+        if key is not None:
+            self._usage.answer(key.id, hit=answer.outcome != "miss", model_seconds=answer.timings.get("model", 0.0))
 
     def find(self, id: str, models: Mapping[str, ServedModel]) -> Answer | None:
         """The stored prediction with this id by any of `models` (by name), or None. Raises Unavailable."""

@@ -70,6 +70,10 @@ class Metrics:
         """Asks for the store's own count and state at each scrape."""
         self.registry.register(_Store(status))
 
+    def watch_usage(self, lost: Callable[[], int]) -> None:
+        """Asks at each scrape how many counts of usage are lost."""
+        self.registry.register(_Usage(lost))
+
     def watch_server(self, ended: Mapping[str, int], lost_lines: Callable[[], int]) -> None:
         """Reads at each scrape what the server ended without the application, by reason, and how much log is lost."""
         self.registry.register(_Server(ended, lost_lines))
@@ -90,6 +94,18 @@ class _Store(Collector):
             errors.add_metric([kind], number)
         yield errors
         yield GaugeMetricFamily("abstracts_store_available", "0 while a breaker is open.", value=not status.out)
+
+    def describe(self) -> Iterable[Metric]:
+        return []
+
+
+class _Usage(Collector):
+    def __init__(self, lost: Callable[[], int]) -> None:
+        self._lost = lost
+
+    def collect(self) -> Iterator[Metric]:
+        text = "Counts of API keys' usage that found no room in memory while the store was out."
+        yield CounterMetricFamily("abstracts_usage_lost", text, value=self._lost())
 
     def describe(self) -> Iterable[Metric]:
         return []

@@ -4,7 +4,7 @@ import json
 import random
 import time
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -41,8 +41,14 @@ def decode(entry: Entry) -> Document:
     return document
 
 
-def update(backend: Backend, namespace: str, key: str, change: Callable[[Document | None], Document]) -> Document:
-    """Store what `change` makes of the present document (None if absent) and return it.
+def update(
+    backend: Backend,
+    namespace: str,
+    key: str,
+    change: Callable[[Document | None], Document],
+    ttl: timedelta | None = None,
+) -> Document:
+    """Store what `change` makes of the present document (None if absent), for `ttl` from now on, and return it.
 
     `change` may be called several times, since others write too; it raises to abandon the update. Conflict if the
     document never stood still.
@@ -52,12 +58,12 @@ def update(backend: Backend, namespace: str, key: str, change: Callable[[Documen
         document = change(None if entry is None else decode(entry))
         try:
             if entry is not None:
-                backend.replace(namespace, key, encode(document), entry.version)
+                backend.replace(namespace, key, encode(document), entry.version, ttl)
                 return document
         except Conflict:
             pause(attempt)
             continue
-        if backend.add(namespace, key, encode(document)):
+        if backend.add(namespace, key, encode(document), ttl):
             return document
         pause(attempt)
     raise Conflict(f"{namespace}/{key} changed {ATTEMPTS} times in a row")

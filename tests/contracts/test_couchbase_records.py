@@ -5,6 +5,7 @@ from tests.contracts.jobs import JobsContract
 from tests.contracts.keys import KeysContract
 from tests.contracts.predictions import PredictionsContract
 from tests.contracts.ratelimit import RateLimitContract
+from tests.contracts.usage import UsageContract
 
 
 class TestCouchbaseResults(CouchbaseStore, PredictionsContract):
@@ -20,4 +21,8 @@ class TestCouchbaseRateLimit(CouchbaseStore, RateLimitContract):
 
 
 class TestCouchbaseJobs(CouchbaseStore, JobsContract):
+    pass
+
+
+class TestCouchbaseUsage(CouchbaseStore, UsageContract):
     pass

@@ -73,7 +73,7 @@ def test_nothing_under_api_is_open_without_a_key(app: Application) -> None:
 def test_a_view_that_does_not_state_it_stops_the_start(services: TestServices) -> None:
     app = Flask("x", static_folder=None)
     app.add_url_rule("/x", "forgotten", lambda: "x")
-    gate = Gate(services.authenticator, services.limits, services.metrics, None)
+    gate = Gate(services.authenticator, services.limits, services.metrics, services.meter, None)
     with pytest.raises(TypeError, match="forgotten"):
         gate.install(app)
 
@@ -138,6 +138,6 @@ def test_a_log_that_cannot_be_written_stops_nobody(caplog: pytest.LogCaptureFixt
     log = AccessLog(reading)
     log.write("one")
     log.write("two")
-    until(lambda: log.lost == 2)
+    until(lambda: log.lost == 2 and caplog.records)
     os.close(reading)
     assert len(caplog.records) == 1

@@ -6,7 +6,7 @@ from typing import Any, Final
 from flask import Response, request
 from marshmallow import RAISE, fields
 
-from service.access.gate import current_call
+from service.access.gate import PDF, current_call
 from service.api.blueprint import Blueprint
 from service.api.examples import ABSTRACT, PREDICTION
 from service.api.openapi import PREDICTED
@@ -91,7 +91,7 @@ def blueprint(pdfs: Extractor, models: Models, predictor: Predictor) -> Blueprin
             form = _read_form()  # only now: to take files apart that must wait would keep others from their answers
             model = models.get(form.get("model"))
             found, abstract = read_paper(read, form["file"])
-        call.timings["pdf"] = time.perf_counter() - started
+        call.timings[PDF] = time.perf_counter() - started
         answer = predictor.predict_one(model, abstract, requested, call.payer, strict=strict())
         return prediction_response(answer, render_options(form), requested, found.members())
 

@@ -15,7 +15,9 @@ from service.front.lane import Lane
 from service.front.parsing import SMALL, Request
 from service.predicting.predictor import Predictor
 from service.telemetry.metrics import Metrics
+from service.telemetry.usage import UsageMeter
 from storage.backends.memory import MemoryBackend
+from storage.records.usage import Usages
 
 LOOSE: Final = "1000000 per day"
 VARYING: Final = {"Server-Timing", "RateLimit", "RateLimit-Policy"}
@@ -71,11 +73,22 @@ class LaneClient(FlaskClient):
         return None if reply is None else (reply.status, dict(reply.headers), reply.body)
 
 
+class NoMeter(UsageMeter):
+    """Counts nothing."""
+
+    def request(self, key: str, *, pdf: bool = False) -> None:
+        pass
+
+    def answer(self, key: str, *, hit: bool, model_seconds: float) -> None:
+        pass
+
+
 def make_lane(services: Any) -> Lane:
     """A lane of these services that counts nothing: its limits and metrics are its own."""
     metrics = Metrics()
     limiter = make_limiter("memory://", MemoryBackend(), dict.fromkeys(("ip", "key", "inference"), LOOSE))
     limits = RateLimits(strategy_of(limiter), ip=LOOSE, key=LOOSE, inference=LOOSE)
-    predictor = Predictor(services.predictions, services.memory, metrics, flight_timeout=1.0)
-    gate = Gate(services.authenticator, limits, metrics, None)
+    meter = NoMeter(Usages(MemoryBackend()))
+    predictor = Predictor(services.predictions, services.memory, metrics, meter, flight_timeout=1.0)
+    gate = Gate(services.authenticator, limits, metrics, meter, None)
     return Lane(services.models, predictor, services.authenticator, limits, gate, hops=0, near=False)

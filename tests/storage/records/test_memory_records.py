@@ -4,6 +4,7 @@ from tests.contracts.jobs import JobsContract
 from tests.contracts.keys import KeysContract
 from tests.contracts.predictions import PredictionsContract
 from tests.contracts.ratelimit import RateLimitContract
+from tests.contracts.usage import UsageContract
 from tests.storage.stores import MemoryStore
 
 
@@ -20,4 +21,8 @@ class TestMemoryRateLimit(MemoryStore, RateLimitContract):
 
 
 class TestMemoryJobs(MemoryStore, JobsContract):
+    pass
+
+
+class TestMemoryUsage(MemoryStore, UsageContract):
     pass
