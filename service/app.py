@@ -49,16 +49,17 @@ class Application(Flask):
         app = create_app(settings)
         services = app.services
         services.attendant.wake()
-        served = Served(
+        services.metrics.watch_log(lambda: logs.lost_lines(services.access_log))
+        return Served(
             app,
             app.max_body,
             settings.server_threads,
             lane=services.lane,
             multiprocess=settings.workers > 1,
             close=services.close,
+            tick=services.metrics.look,
+            count=services.metrics.ended,
         )
-        services.metrics.watch_server(served.ended, lambda: logs.lost_lines(services.access_log))
-        return served
 
 
 def create_cli(settings: Settings | None = None) -> Application:

@@ -22,7 +22,7 @@ from config import Settings
 from service.front.running import announced
 from service.front.supervisor import Supervisor
 from service.front.worker import Served, Worker
-from service.telemetry import logs
+from service.telemetry import logs, shared
 
 log = logging.getLogger("abstracts.server")
 
@@ -37,17 +37,21 @@ def run(settings: Settings, load: Callable[[], Served], greet: Callable[[], None
 
     `greet` is called first, once the address is taken. At SIGHUP, workers start anew, each before the one it replaces
     stops: they read the models that are there by then. Raises OSError if the address cannot be listened on, NotServing
-    if a worker cannot start.
+    if a worker cannot start, or there is no folder for temporary files.
     """
     with listening(settings.host, settings.port) as listener:
         greet()
         logs.configure(settings.log_level)
 
-        def work(alive: int, ready: Connection) -> None:
+        def work(alive: int, ready: Connection, seat: int) -> None:
+            shared.take_seat(seat)
             asyncio.run(_serve(listener, alive, load, lambda: ready.send(True)))
 
-        with announced(settings):
-            Supervisor(work, settings.workers, lambda: log.info("Listening on %s", base_url(settings))).run()
+        def announce() -> None:
+            log.info("Listening on %s", base_url(settings))
+
+        with announced(settings), shared.shared_folder():
+            Supervisor(work, settings.workers, announce, shared.leave_seat).run()
 
 
 def base_url(settings: Settings) -> str:

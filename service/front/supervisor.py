@@ -3,6 +3,7 @@
 All accept connections from the same socket, so none is lost while one process takes another's place.
 """
 
+import itertools
 import logging
 import multiprocessing
 import multiprocessing.connection
@@ -27,8 +28,9 @@ PAUSE: Final = 1.0
 """Seconds before a process is replaced that died before it could serve; doubled each time, up to PAUSE_MOST."""
 PAUSE_MOST: Final = 30.0
 
-Work = Callable[[int, Connection], None]
-"""Serves in a process of its own: (descriptor that ends when the supervisor dies, where to send that it is ready)."""
+Work = Callable[[int, Connection, int], None]
+"""Serves in a process of its own: (descriptor that ends when the supervisor dies, where to send that it is ready, its
+seat: a number that no other process has at the time)."""
 
 
 @dataclass(slots=True, eq=False)
@@ -37,6 +39,7 @@ class Process:
 
     inner: ForkProcess
     ready: Connection
+    seat: int
     serves: bool = False
     kill_at: float | None = None
 
@@ -67,10 +70,13 @@ class Asked:
 
 
 class Supervisor:
-    """Keeps `number` processes at `work`. `announce` is called once, when all of them serve."""
+    """Keeps `number` processes at `work`.
 
-    def __init__(self, work: Work, number: int, announce: Callable[[], None]) -> None:
-        self._work, self._announce = work, announce
+    `announce` is called once, when all of them serve; `left` with the seat of each that has ended.
+    """
+
+    def __init__(self, work: Work, number: int, announce: Callable[[], None], left: Callable[[int], None]) -> None:
+        self._work, self._announce, self._left = work, announce, left
         self._places = [Place() for _ in range(number)]
         self._leaving: list[Process] = []
         self._renewing: list[Place] = []
@@ -92,19 +98,21 @@ class Supervisor:
     def _start(self) -> Process:
         receiver, sender = multiprocessing.Pipe(duplex=False)
         context = multiprocessing.get_context("fork")
-        inner = context.Process(target=self._enter, args=(sender,), name="abstracts-worker")
+        taken = {each.seat for each in self._all()}
+        seat = next(number for number in itertools.count() if number not in taken)
+        inner = context.Process(target=self._enter, args=(sender, seat), name="abstracts-worker")
         inner.start()
         sender.close()
-        return Process(inner, receiver)
+        return Process(inner, receiver, seat)
 
-    def _enter(self, sender: Connection) -> None:
+    def _enter(self, sender: Connection, seat: int) -> None:
         """In the new process."""
         os.close(self._life)
         signal.set_wakeup_fd(-1)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_DFL)
         signal.signal(signal.SIGHUP, signal.SIG_IGN)  # it is for the supervisor
-        self._work(self._alive, sender)
+        self._work(self._alive, sender, seat)
 
     def _all(self) -> Iterator[Process]:
         for place in self._places:
@@ -182,13 +190,13 @@ class Supervisor:
                 process.kill_at = None
                 process.inner.kill()
 
-    @staticmethod
-    def _forget(process: Process) -> int | None:
+    def _forget(self, process: Process) -> int | None:
         """Its exit status."""
         process.ready.close()
         process.inner.join()
         status = process.inner.exitcode
         process.inner.close()
+        self._left(process.seat)
         return status
 
     def _stop(self, wake: socket.socket) -> None:

@@ -5,10 +5,9 @@ import logging
 import resource
 import socket
 import time
-from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from email.utils import formatdate
 from typing import Final, TypeVar
 
@@ -54,8 +53,10 @@ class Served:
     lane: Lane | None = None
     multiprocess: bool = False
     close: Callable[[], None] = lambda: None
-    ended: Counter[str] = field(default_factory=Counter)
-    """What ends otherwise than by an answer of the application, by reason; the worker counts here."""
+    tick: Callable[[], None] = lambda: None
+    """Called about once a second, on the event loop."""
+    count: Callable[[str], None] = lambda _reason: None
+    """Told of what ends otherwise than by an answer of the application, and why."""
 
 
 class Worker:
@@ -65,7 +66,7 @@ class Worker:
         self.application, self.lane, self.limit_of = served.application, served.lane, served.limit_of
         host, port = listener.getsockname()[:2]
         self.place = Place(host, str(port), served.multiprocess)
-        self._listener, self._ended = listener, served.ended
+        self._listener, self._served = listener, served
         self.loop = asyncio.get_running_loop()
         self.connections: set[Connection] = set()
         self.room = Room()
@@ -102,7 +103,7 @@ class Worker:
 
     def count(self, reason: str) -> None:
         """Counts what went wrong, for /metrics."""
-        self._ended[reason] += 1
+        self._served.count(reason)
 
     def on_loop(self, task: Callable[[], None]) -> None:
         """Runs the task on the event loop; from any thread."""
@@ -126,6 +127,7 @@ class Worker:
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), TICK_SECONDS)
             self.tick()
+            self._served.tick()
         self.stopping = True
         self.loop.remove_reader(self._listener)
         deadline = time.monotonic() + STOP_SECONDS

@@ -36,7 +36,7 @@ def blueprint(registry: Registry, backend: Backend, metrics: Metrics, is_reachab
 
     @routes.endpoint("/metrics", "probe", returns={"type": "string"}, content_type="text/plain", headers=_HEADERS)
     def scrape() -> Response:
-        """Metrics of this process in Prometheus' text format."""
+        """Metrics of this server, all its processes together, in Prometheus' text format."""
         return Response(metrics.exposition(), content_type=CONTENT_TYPE)
 
     return routes

@@ -41,7 +41,9 @@ def served(
     threads: int = 4,
 ) -> Iterator[Served]:
     """Serves the application; afterwards the worker has stopped."""
-    loop, what = asyncio.new_event_loop(), worker.Served(application, limit_of, threads, lane)
+    ended: Counter[str] = Counter()
+    loop = asyncio.new_event_loop()
+    what = worker.Served(application, limit_of, threads, lane, count=lambda reason: ended.update((reason,)))
     started: list[Worker] = []
     ready = threading.Event()
     stop: list[asyncio.Event] = []
@@ -57,7 +59,7 @@ def served(
         thread.start()
         assert ready.wait(30)
         try:
-            yield Served(listener.getsockname()[1], started[0], what.ended)
+            yield Served(listener.getsockname()[1], started[0], ended)
         finally:
             loop.call_soon_threadsafe(stop[0].set)
             thread.join(30)

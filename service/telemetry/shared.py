@@ -1,0 +1,70 @@
+"""What the processes of one server count, each in files of its own in a folder that all of them read.
+
+This is prometheus_client's multiprocess mode: a count lies in a mapped file, so it outlives the process that made it,
+even one that is killed. Processes are told apart by seats, not by their ids: who takes a dead one's seat goes on with
+its counts, so there are never more files than processes at a time.
+"""
+
+import os
+import shutil
+import struct
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from service.errors import NotServing
+
+FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
+"""The variable that names the folder. Other servers than ours set it themselves."""
+TRIES: Final = 10
+"""A file that a process has only just made cannot be read for some microseconds."""
+
+
+@contextmanager
+def shared_folder() -> Iterator[None]:
+    """A folder for this process and those that it forks, private, empty, gone in the end. Raises NotServing."""
+    before = os.environ.get(FOLDER)
+    try:
+        path = tempfile.mkdtemp(prefix="abstracts-metrics-")
+    except OSError as exc:
+        raise NotServing(f"there is no folder for temporary files ({exc}): set TMPDIR to one") from exc
+    os.environ[FOLDER] = path
+    try:
+        yield
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+        os.environ.pop(FOLDER)
+        if before is not None:
+            os.environ[FOLDER] = before
+
+
+def take_seat(number: int) -> None:
+    """Lets what this process counts from now on lie in the folder, under a number that no other has at the time."""
+    from prometheus_client import values
+
+    values.ValueClass = values.MultiProcessValue(lambda: number)  # type: ignore[no-untyped-call]
+
+
+def leave_seat(number: int) -> None:
+    """The process with this number has ended: what it counted stays, what was true only while it ran goes."""
+    from prometheus_client.multiprocess import mark_process_dead
+
+    mark_process_dead(number)  # type: ignore[no-untyped-call]
+
+
+def exposition_of_all() -> bytes | None:
+    """What all processes count, in the text format; None if this one counts for itself alone."""
+    if FOLDER not in os.environ:
+        return None
+    from prometheus_client import CollectorRegistry, generate_latest
+    from prometheus_client.multiprocess import MultiProcessCollector
+
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    for _ in range(TRIES - 1):
+        try:
+            return generate_latest(registry)
+        except struct.error:
+            continue
+    return generate_latest(registry)
