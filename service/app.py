@@ -106,7 +106,7 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
 
 
 def _routes(services: Services) -> list[Any]:
-    from service.api.routes import batch, health, jobs, models, pdf, predict, predictions, results
+    from service.api.routes import batch, health, jobs, key, models, pdf, predict, predictions, results
     from service.jobs.intake import Intake
 
     settings, served, predictor = services.settings, services.models, services.predictor
@@ -119,6 +119,7 @@ def _routes(services: Services) -> list[Any]:
         results.blueprint(services.jobs),
         predictions.blueprint(served, predictor),
         models.blueprint(services.registry),
+        key.blueprint(services.limits, services.usages),
         health.blueprint(services.registry, services.backend, services.metrics, services.is_reachable),
     ]
 

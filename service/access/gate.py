@@ -16,8 +16,8 @@ from service.telemetry.metrics import Metrics
 from service.telemetry.usage import UsageMeter
 from storage.records.apikeys import ApiKey
 
-Access = Literal["probe", "open"] | Scope
-"""probe: no key and no limit. open: no key, limited by address. Otherwise the scope that the key must have."""
+Access = Literal["probe", "open", "key"] | Scope
+"""probe: no key and no limit. open: no key, limited by address. key: any key. Otherwise the scope that it must have."""
 
 ACCESS_ATTRIBUTE: Final = "__access__"
 PDF: Final = "pdf"
@@ -106,7 +106,8 @@ class Gate:
         presented = presented_key(environ.get("HTTP_AUTHORIZATION"), environ.get("HTTP_X_API_KEY"))
         call.key = self._authenticator.authenticate(presented)
         call.payer = Payer(self._limits, call.key, call.windows)
-        require(call.key, level)
+        if level != "key":
+            require(call.key, level)
         self._limits.spend_key(call.key, call.windows)
         call.timings["auth"] = time.perf_counter() - started
 

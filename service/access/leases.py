@@ -9,6 +9,7 @@ and are at most 1/32 of what is left, so that limits below 64 are counted one by
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from math import inf
 from threading import Lock
@@ -108,6 +109,16 @@ class LeasedWindows(FixedWindowRateLimiter):
         with self._lock:
             lease = self._lease(key, quota, now // seconds)
             return lease.spend(cost, now), max(0, lease.left + lease.rest)
+
+    def remaining(self, key: str, quota: int, seconds: int) -> int:
+        """What is left: of a shared storage what nobody has taken of the window, and what this process has of it."""
+        with self._lock:
+            lease = self._lease(key, quota, self.now() // seconds)
+            left, rest = lease.left, lease.rest
+        if self._shared:
+            with suppress(StorageError):  # counted and logged by the breaker; then as far as this process knows
+                rest = quota - int(self.storage.get(key))
+        return max(0, left + rest)
 
     def give_back(self, key: str, seconds: int, cost: int, since: float) -> None:
         """Takes back what `spend` handed out at unix time `since` or later, unless its window may be over."""

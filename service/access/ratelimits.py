@@ -102,6 +102,19 @@ class RateLimits:
                 windows.append(_window(rule, remaining, now))
         return windows
 
+    def left(self, key: ApiKey) -> list[Window]:
+        """The windows of an API key's limits, requests before model runs, as they are now; nothing is counted."""
+        now = self._strategy.now()
+        limits: tuple[tuple[Scope, str], ...] = (
+            ("key", key.limit or self._key),
+            ("inference", key.limit_inference or self._inference),
+        )
+        return [
+            _window(rule, self._strategy.remaining(_counter(rule, key.id), rule.quota, rule.seconds), now)
+            for scope, limit in limits
+            for rule in _rules(scope, limit)
+        ]
+
     def _spend(self, scope: Scope, limit: str, identity: str, spent: list[Window], cost: int = 1) -> None:
         rules, now = _rules(scope, limit), self._strategy.now()
         passed: list[_Rule] = []

@@ -41,7 +41,8 @@ SERVED_ATTRIBUTE: Final = "__served__"
 
 _GUARDS: Final[Mapping[Access, tuple[Slug, ...]]] = {"probe": (), "open": ("limit-exceeded",)}
 """What the gate may raise before views that need no key."""
-_KEYED: Final[tuple[Slug, ...]] = ("key-missing", "key-refused", "scope-missing", "limit-exceeded", "store-unavailable")
+_KEYED: Final[tuple[Slug, ...]] = ("key-missing", "key-refused", "limit-exceeded", "store-unavailable")
+"""Before those for which any key will do; the others ask for a scope, too."""
 
 
 class Parser(FlaskParser):
@@ -109,7 +110,7 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
         """The view as flask-smorest describes it. `problems` are those that other routes do not have; `headers`,
         `content_type` and `example` are of the answer; `document` has more of the operation.
         """
-        guards = _GUARDS.get(level, _KEYED)
+        guards = _GUARDS.get(level, _KEYED if level == "key" else (*_KEYED, "scope-missing"))
         usual = TIMED if level not in _GUARDS else LIMITED if guards else ()
         named = header_references(usual if headers is None else headers)
         if body is not None:

@@ -35,3 +35,15 @@ JOB: Final[Mapping[str, Any]] = {
     "expires_at": "2026-01-09T03:04:05+00:00",
     "results": "/api/jobs/0f4c6f5e4a2b4d0c8a1d7f3b2e9c6a51/results",
 }
+KEY: Final[Mapping[str, Any]] = {
+    "id": "5xQ2mVt8LrNd",
+    "name": "library",
+    "scopes": ["predict", "read"],
+    "created_at": "2026-01-02T03:04:05+00:00",
+    "expires_at": None,
+    "limits": [
+        {"policy": "key", "quota": 6000, "seconds": 60, "remaining": 5990, "resets_in": 42},
+        {"policy": "inference", "quota": 3000, "seconds": 60, "remaining": 2999, "resets_in": 42},
+    ],
+    "usage": [{"day": "2026-01-02", "requests": 12, "hits": 9, "misses": 1, "model_seconds": 0.006, "pdfs": 1}],
+}

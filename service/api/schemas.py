@@ -194,6 +194,50 @@ class ModelsResponse(Schema):
     models = fields.List(fields.Nested(ModelResponse), required=True)
 
 
+class KeyLimit(Schema):
+    """A limit of an API key, and what is left of it in the present window."""
+
+    policy = fields.String(
+        required=True,
+        metadata={"description": "As in the header RateLimit: `key` counts requests, `inference` model runs."},
+    )
+    quota = fields.Integer(required=True)
+    seconds = fields.Integer(required=True, metadata={"description": "For which the quota is."})
+    remaining = fields.Integer(required=True)
+    resets_in = fields.Integer(required=True, metadata={"description": "Seconds until the quota is whole again."})
+
+
+class KeyUsage(Schema):
+    """What an API key was used for on a day (UTC)."""
+
+    day = fields.String(required=True, metadata={"format": "date"})
+    requests = fields.Integer(required=True, metadata={"description": "Answered over HTTP."})
+    hits = fields.Integer(
+        required=True, metadata={"description": "Abstracts answered without a run of the model, in jobs, too."}
+    )
+    misses = fields.Integer(required=True, metadata={"description": "Abstracts for which the model ran."})
+    model_seconds = fields.Float(required=True, metadata={"description": "For how long it ran."})
+    pdfs = fields.Integer(required=True, metadata={"description": "Papers that were read."})
+
+
+class KeyResponse(Schema):
+    """An API key, as its holder sees it."""
+
+    id = fields.String(required=True)
+    name = fields.String(required=True)
+    scopes = fields.List(fields.String(validate=validate.OneOf(["predict", "read"])), required=True)
+    created_at = fields.String(required=True, metadata={"format": "date-time"})
+    expires_at = fields.String(
+        required=True, allow_none=True, metadata={"format": "date-time", "description": "null: never."}
+    )
+    limits = fields.List(fields.Nested(KeyLimit), required=True)
+    usage = fields.List(
+        fields.Nested(KeyUsage),
+        required=True,
+        metadata={"description": "The last 7 days, today last; a minute may pass until a request is in it."},
+    )
+
+
 class ProblemSchema(Schema):
     """A problem (RFC 9457)."""
 

@@ -10,7 +10,7 @@ from flask.cli import FlaskGroup
 
 COMMANDS: Final = {
     "config": ("service.cli.config:config", "Show and check the settings."),
-    "keys": ("service.cli.keys:keys", "Create, list, change and revoke API keys."),
+    "keys": ("service.cli.keys:keys", "Create, list, change and revoke API keys, and see what they are used for."),
     "limiter": ("flask_limiter.commands:cli", "Flask-Limiter maintenance & utility commands"),
     "model": ("service.cli.model:model", "Inspect, train, measure and build models."),
     "predict": (

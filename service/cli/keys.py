@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from math import ceil
 from typing import Any, Final, TypeVar
 
 import click
@@ -12,10 +13,13 @@ from service.cli.common import CommandGroup, json_option, print_json, print_tabl
 from service.cli.options import Expiry, Limit, Span
 from storage.errors import Unknown
 from storage.records.apikeys import SCOPES, ApiKey
+from storage.records.usage import KEPT, Usage, last_days
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 COLUMNS: Final = ("ID", "NAME", "SCOPES", "STATE", "CREATED", "EXPIRES", "LAST USED")
+USAGE_COLUMNS: Final = ("DAY", "KEY", "NAME", "REQUESTS", "HITS", "MISSES", "MODEL SECONDS", "PDFS")
+DAY: Final = timedelta(days=1)
 RIGHTS: Final = (
     click.option(
         "--scope",
@@ -52,7 +56,7 @@ def rights_options(command: Decorated) -> Decorated:
 
 @click.group(cls=CommandGroup)
 def keys() -> None:
-    """Create, list, change and revoke API keys."""
+    """Create, list, change and revoke API keys, and see what they are used for."""
 
 
 @keys.command()
@@ -152,6 +156,32 @@ def rotate(key: str, grace: timedelta, as_json: bool) -> None:
     _show_new(made, text, as_json)
     until = made.previous_until
     click.echo(f"The old secret {f'is good until {_minute(until)} UTC' if until else 'has ended'}.", err=True)
+
+
+@keys.command()
+@click.argument("key", required=False)
+@click.option("--since", type=Span(), default="7d", metavar="7d", help=f"How far back, {KEPT.days}d at most; else 7d.")
+@json_option
+def usage(key: str | None, since: timedelta, as_json: bool) -> None:
+    """What the key with that id or name was used for, or each key, by day (UTC).
+
+    Servers write it once a minute. HITS and MISSES are abstracts answered without and with a run of the model, in jobs,
+    too; PDFS are papers that were read.
+    """
+    days = last_days(max(1, ceil(since / DAY)), datetime.now(UTC))
+    with services() as opened:
+        names = {one.id: one.name for one in ([_find(opened, key)] if key else opened.keys.list())}
+        found = opened.usages.read(days, names)
+    total = sum(found.values(), Usage())
+    if as_json:
+        used = [
+            {"day": day.isoformat(), "id": id, "name": names[id], **each.to_object()}
+            for (day, id), each in found.items()
+        ]
+        print_json({"usage": used, "total": total.to_object()})
+        return
+    rows = [(day.isoformat(), id, names[id], *each.to_object().values()) for (day, id), each in found.items()]
+    print_table(USAGE_COLUMNS, [*rows, ("total", None, None, *total.to_object().values())])
 
 
 def _find(opened: Services, text: str) -> ApiKey:

@@ -3,7 +3,7 @@
     {"key": {"id": "…", "name": "…", …}}
     {"prediction": {"id": "…", "model": "…", "scores": […], …}}
 
-Jobs and limits stay behind: they belong to servers that run.
+Jobs, limits and usage stay behind: they belong to servers that run.
 """
 
 import re

@@ -8,7 +8,7 @@ ends adds its totals to those of all that have ended, so that a document does no
 import logging
 import secrets
 from collections.abc import Iterable
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from functools import reduce
 from operator import add
 from typing import Final
@@ -47,6 +47,10 @@ class Usage(msgspec.Struct, omit_defaults=True, gc=False):
         mine, theirs = msgspec.structs.astuple(self), msgspec.structs.astuple(other)
         return Usage(*map(add, mine, theirs))
 
+    def to_object(self) -> dict[str, int | float]:
+        """As it is shown: seconds to the millisecond."""
+        return msgspec.structs.asdict(self) | {"model_seconds": round(self.model_seconds, 3)}
+
 
 class Usages:
     """Usage over a backend. Anything may raise Unavailable."""
@@ -84,6 +88,11 @@ class Usages:
             for name, entry in self._backend.get_many(NAMESPACE, names[start : start + AT_ONCE]).items():
                 found[pairs[name]] = _sum(name, entry)
         return {pair: found[pair] for pair in pairs.values() if pair in found}
+
+
+def last_days(number: int, now: datetime) -> list[date]:
+    """The day of `now` and those before it, `number` in all, the earliest first; none that is kept no more."""
+    return [(now - timedelta(days=back)).date() for back in reversed(range(min(number, KEPT.days)))]
 
 
 def new_process() -> str:

@@ -50,5 +50,9 @@ class FailingBackend(MemoryBackend):
         self._check()
         return super().increment(namespace, key, amount, ttl)
 
+    def counter(self, namespace: str, key: str) -> tuple[int, float | None]:
+        self._check()
+        return super().counter(namespace, key)
+
     def ping(self) -> None:
         self._check()

@@ -42,6 +42,7 @@ EXPECTED = {
     ("/api/predictions/<id>", "read"),
     ("/api/models", "read"),
     ("/api/models/<model>", "read"),
+    ("/api/key", "key"),
     ("/livez", "probe"),
     ("/readyz", "probe"),
     ("/metrics", "probe"),

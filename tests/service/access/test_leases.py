@@ -66,6 +66,24 @@ def test_what_is_left_is_told_exactly_by_the_only_process(clock: Clock) -> None:
     ]
 
 
+def test_what_is_left_can_be_asked_without_counting(clock: Clock) -> None:
+    store = FailingBackend()
+    mine, theirs = over(store, clock), over(store, clock)
+    item = RateLimitItemPerMinute(1000)
+    key = item.key_for("a")
+    assert [windows.remaining(key, 1000, 60) for windows in (mine, theirs)] == [1000, 1000]
+    allowed(mine, item, 10)
+    for _ in range(2):
+        assert mine.remaining(key, 1000, 60) == 990
+    assert 990 - 1000 / LARGEST_SHARE <= theirs.remaining(key, 1000, 60) <= 990  # less what the other has at hand
+    allowed(theirs, item, 100)
+    assert 890 - 1000 / LARGEST_SHARE <= mine.remaining(key, 1000, 60) <= 890
+    store.down = True
+    assert 0 < mine.remaining(key, 1000, 60) <= 990  # as far as this process knows
+    clock.now += 60
+    assert mine.remaining(key, 1000, 60) == 1000
+
+
 @pytest.mark.parametrize("quota", [10, 100, 3000])
 def test_several_processes_share_a_limit(clock: Clock, quota: int) -> None:
     store = FailingBackend()

@@ -21,6 +21,7 @@ JSON = {"Content-Type": "application/json"}
         ("/api/models", "private, no-cache"),
         ("/api/models/arxiv-mini", "private, no-cache"),
         ("/api/models/nosuch", "no-store"),
+        ("/api/key", "private, no-cache"),
         ("/livez", "no-store"),
         ("/readyz", "no-store"),
         ("/metrics", "no-store"),

@@ -58,7 +58,8 @@ def test_every_operation_says_what_it_answers(document: dict[str, Any]) -> None:
         assert operation["summary"], path
         assert "default" not in responses, path
         if path.startswith("/api"):
-            assert {"401", "403", "429", "503"} <= set(responses), path
+            assert {"401", "429", "503"} <= set(responses), path
+            assert ("403" in responses) == (path != "/api/key"), path
             assert all("headers" in response for response in responses.values() if "$ref" not in response), path
         if method == "POST":
             assert operation["requestBody"]["content"], path
@@ -92,6 +93,7 @@ def test_the_headers_that_are_sent_are_described(client: FlaskClient, document: 
         ("GET", "/api/predictions/{id}"): (client.get(f"/api/predictions/{posted.get_json()['id']}"), "200"),
         ("POST", "/api/jobs"): (job, "202"),
         ("GET", "/api/models"): (client.get("/api/models"), "200"),
+        ("GET", "/api/key"): (client.get("/api/key"), "200"),
         ("GET", "/docs"): (client.get("/docs"), "200"),
     }
     for place, (response, status) in answers.items():

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from storage.errors import Revoked, Unknown
+from storage.records.usage import Usage, new_process
 from tests.service.cli.conftest import CommandServices, Run, failed, parsed
 
 
@@ -169,3 +170,35 @@ def test_a_revoked_key_stays_as_it_is(run: Run) -> None:
 def test_an_unknown_key_is_one_line(run: Run, command: str) -> None:
     options = ("--name", "x") if command == "update" else ()
     assert "no API key with the id or name 'nosuchkey123'" in failed(run("keys", command, "nosuchkey123", *options))
+
+
+def test_usage_is_by_day_and_key_with_a_total(run: Run, opened: CommandServices) -> None:
+    first, second, idle = (opened.keys.create(name, ["read"])[0] for name in ("first", "second", "idle"))
+    today = datetime.now(UTC).date()
+    for day, key, used in (
+        (today, first, Usage(requests=3, hits=2, misses=1, model_seconds=0.1, pdfs=1)),
+        (today, second, Usage(requests=1)),
+        (today - timedelta(days=6), first, Usage(hits=40, model_seconds=0.2)),
+        (today - timedelta(days=7), first, Usage(hits=500)),
+    ):
+        opened.usages.write(day, key.id, new_process(), used)
+    found = parsed(run("keys", "usage", "--json"))
+    assert [(one["day"], one["id"], one["name"], one["hits"]) for one in found["usage"]] == [
+        ((today - timedelta(days=6)).isoformat(), first.id, "first", 40),
+        (today.isoformat(), first.id, "first", 2),
+        (today.isoformat(), second.id, "second", 0),
+    ]
+    assert found["total"] == {"requests": 4, "hits": 42, "misses": 1, "model_seconds": 0.3, "pdfs": 1}
+    assert parsed(run("keys", "usage", "second", "--json"))["total"]["requests"] == 1
+    assert parsed(run("keys", "usage", idle.id, "--json")) == {"usage": [], "total": Usage().to_object()}
+    assert parsed(run("keys", "usage", "--since", "8d", "--json"))["total"]["hits"] == 542
+    assert parsed(run("keys", "usage", "--since", "1h", "--json"))["total"]["hits"] == 2
+    table = run("keys", "usage").stdout.splitlines()
+    assert table[0].split() == ["DAY", "KEY", "NAME", "REQUESTS", "HITS", "MISSES", "MODEL", "SECONDS", "PDFS"]
+    assert table[-1].split() == ["total", "-", "-", "4", "42", "1", "0.3000", "1"]
+    assert len(table) == 5
+
+
+def test_usage_refuses_what_it_does_not_know(run: Run) -> None:
+    assert "no API key with the id or name 'nosuch'" in failed(run("keys", "usage", "nosuch"))
+    assert run("keys", "usage", "--since", "soon").exit_code == 2
