@@ -8,7 +8,7 @@ from typing import Any
 
 from config.environment import PREFIX
 from config.masking import masked
-from config.values import Read, bounded, duration, path, text, whole, yes_or_no
+from config.values import Read, bounded, duration, origins, path, text, whole, yes_or_no
 
 Shown = str | int | float | bool | None
 
@@ -45,7 +45,12 @@ class Settings:
     server_threads: int = _setting(
         whole, 48, "Threads of each process; more than QUEUE_SIZE, so that stored answers never wait.", low=1, high=1024
     )
-    trusted_proxies: int = _setting(whole, 0, "Proxies in front whose X-Forwarded-For is believed.", low=0, high=16)
+    trusted_proxies: int = _setting(
+        whole, 0, "Proxies in front whose X-Forwarded-For and X-Forwarded-Prefix are believed.", low=0, high=16
+    )
+    cors_origins: tuple[str, ...] = _setting(
+        origins, (), "Origins whose pages may read answers, like https://a.example; `*`: all; empty: none."
+    )
     log_level: str = _setting(text, "INFO", "DEBUG, INFO, WARNING, ERROR or CRITICAL.")
 
     data_dir: Path = _setting(path, Path("var"), "Folder of the SQLite file and of pulled models.")
@@ -116,6 +121,8 @@ class Settings:
 def _shown(value: Any, secret: bool) -> Shown:
     if isinstance(value, timedelta):
         return int(value.total_seconds()) if value.microseconds == 0 else value.total_seconds()
+    if isinstance(value, tuple):
+        return " ".join(value)
     if isinstance(value, str | Path):
         return masked(str(value), secret)
     shown: int | bool | None = value

@@ -22,6 +22,8 @@ UNITS: Final = {
 
 _PART: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|us|s|m|h|d|w)\s*")
 _WHOLE: Final = re.compile(r"[+-]?\d{1,18}")
+_ORIGIN: Final = re.compile(r"[a-z][a-z0-9+.-]*://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?")
+_USUAL_PORTS: Final = {"http": ":80", "https": ":443"}
 _SECONDS: Final = re.compile(r"-?\d{1,12}(\.\d+)?")
 
 
@@ -63,6 +65,17 @@ def duration(value: str) -> timedelta:
         return sum((timedelta(**{UNITS[part[2]]: float(part[1])}) for part in parts), timedelta())
     except OverflowError as exc:
         raise ValueError("that is too long.") from exc
+
+
+def origins(value: str) -> tuple[str, ...]:
+    """Web origins as browsers write them (RFC 6454), split by blanks or commas; `*` stands for all."""
+    found = value.replace(",", " ").lower().split()
+    wrong = [origin for origin in found if origin != "*" and not _ORIGIN.fullmatch(origin)]
+    if wrong:
+        raise ValueError(
+            f"{wrong[0]} is no origin: give scheme and host, and the port if it is another, without a path."
+        )
+    return tuple(origin.removesuffix(_USUAL_PORTS.get(origin.partition(":")[0], "no port")) for origin in found)
 
 
 def bounded(read: Read, low: float | None, high: float | None) -> Read:

@@ -55,6 +55,7 @@ class Application(Flask):
             app.max_body,
             settings.server_threads,
             lane=services.lane,
+            refuse=services.refuse,
             multiprocess=settings.workers > 1,
             close=services.close,
             tick=services.metrics.look,
@@ -81,6 +82,7 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
     from service import problems, web
     from service.access import limiter
     from service.access.inherited import without_inherited
+    from service.access.prefix import under_prefix
     from service.api.blueprint import serve_plainly, turn_away
     from service.api.openapi import make_api
     from service.cli import register
@@ -101,6 +103,7 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
     app.before_request(turn_away)
     if hops := services.settings.trusted_proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=0, x_proto=hops, x_host=0)  # type: ignore[method-assign]
+        app.wsgi_app = under_prefix(app.wsgi_app, hops)  # type: ignore[assignment, method-assign]
     app.wsgi_app = without_inherited(app.wsgi_app, os.environ)  # type: ignore[assignment, method-assign]
     return app
 

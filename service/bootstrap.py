@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from model.engines.base import Engine
     from model.registry import Registry
     from service.access.auth import Authenticator
+    from service.access.cors import Cors
     from service.access.gate import Gate
     from service.access.ratelimits import RateLimits
+    from service.front.answering import Reply
     from service.front.lane import Lane
     from service.jobs.attendants import Attendant
     from service.jobs.runner import Runner
@@ -277,7 +279,22 @@ class Services:
         from service.access.gate import Gate
 
         hops = self.settings.trusted_proxies
-        return Gate(self.authenticator, self.limits, self.metrics, self.meter, self.access_log, hops=hops)
+        return Gate(self.authenticator, self.limits, self.metrics, self.meter, self.access_log, self.cors, hops=hops)
+
+    @once
+    def cors(self) -> "Cors":
+        """Which other pages may read answers."""
+        from service.access.cors import Cors
+
+        return Cors(self.settings.cors_origins)
+
+    def refuse(self, error: Exception, headers: Mapping[str, str]) -> "Reply":
+        """What the server tells a client whom the application does not answer; `headers` are the request's."""
+        from service.access.prefix import forwarded_prefix
+        from service.front.answering import problem
+
+        prefix = forwarded_prefix(headers.get("x-forwarded-prefix"), self.settings.trusted_proxies)
+        return problem(error, prefix, self.cors.headers(headers.get("origin")))
 
     @once
     def lane(self) -> "Lane":

@@ -14,6 +14,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTo
 from werkzeug.routing import RequestRedirect
 
 from model.errors import ArtifactError, EngineError, ModelUnavailable, Overloaded, UnknownModel
+from service.access.prefix import root
 from service.errors import ServiceError, Slug
 from service.listings import remedy
 from storage.errors import Full, NameTaken, OwnerFull, StorageError, Unavailable
@@ -231,9 +232,10 @@ class Problem:
     members: Mapping[str, Any] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
 
-    def body(self) -> dict[str, Any]:
-        """The JSON object."""
-        about = {"type": self.type, "title": self.title, "status": self.status.value, "detail": self.detail}
+    def body(self, root: str) -> dict[str, Any]:
+        """The JSON object, for a client whose addresses begin with `root`."""
+        kind = root + self.type if self.type.startswith("/") else self.type
+        about = {"type": kind, "title": self.title, "status": self.status.value, "detail": self.detail}
         return {**about, **self.members}
 
 
@@ -247,7 +249,7 @@ def to_response(error: Exception) -> Response:
     """The response that an error becomes."""
     problem = describe(error)
     headers = {"Cache-Control": "no-store", **problem.headers}
-    return Response(json.dumps(problem.body()), problem.status, headers, content_type=CONTENT_TYPE)
+    return Response(json.dumps(problem.body(root())), problem.status, headers, content_type=CONTENT_TYPE)
 
 
 def redirect() -> Response | None:

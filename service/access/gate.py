@@ -9,6 +9,7 @@ from flask import Flask, Response, request
 
 from service.access.addresses import client_address
 from service.access.auth import Authenticator, Scope, presented_key, require
+from service.access.cors import Cors
 from service.access.ratelimits import Payer, RateLimits, Window, limit_header, policy_header
 from service.telemetry.access_line import access_line
 from service.telemetry.logs import AccessLog
@@ -42,6 +43,7 @@ class Call:
 
     started: float
     address: str
+    origin: str | None = None
     key: ApiKey | None = None
     windows: list[Window] = field(default_factory=list)
     timings: dict[str, float] = field(default_factory=dict)
@@ -70,10 +72,12 @@ class Gate:
         metrics: Metrics,
         usage: UsageMeter,
         access_log: AccessLog | None,
+        cors: Cors,
         *,
         hops: int = 0,
     ) -> None:
         """`hops`: the proxies in front, whose X-Forwarded-For is believed."""
+        self._cors = cors
         self._authenticator = authenticator
         self._limits = limits
         self._metrics = metrics
@@ -92,16 +96,22 @@ class Gate:
         app.before_request(self._before)
         app.after_request(self._after)
 
-    def _before(self) -> None:
+    def _before(self) -> Response | None:
         environ = request.environ
         address = client_address(environ.get("REMOTE_ADDR", ""), environ.get("HTTP_X_FORWARDED_FOR"), self._hops)
-        call = environ[_CALL] = Call(time.perf_counter(), address)
+        call = environ[_CALL] = Call(time.perf_counter(), address, environ.get("HTTP_ORIGIN"))
+        preflight = self._cors.preflight(environ)
+        if preflight is not None:
+            return Response(status=204, headers=preflight)
         level = self._levels.get(request.endpoint or "", "open")
-        if level == "probe":
-            return
-        self._limits.spend_request(address, call.windows)
-        if level == "open":
-            return
+        if level != "probe":
+            self._limits.spend_request(address, call.windows)
+        if level != "probe" and level != "open":
+            self._admit(call, level)
+        return None
+
+    def _admit(self, call: Call, level: Literal["key"] | Scope) -> None:
+        environ = request.environ
         started = time.perf_counter()
         presented = presented_key(environ.get("HTTP_AUTHORIZATION"), environ.get("HTTP_X_API_KEY"))
         call.key = self._authenticator.authenticate(presented)
@@ -124,7 +134,7 @@ class Gate:
 
         route: the rule that matched, empty where none did.
         """
-        headers = [("X-Content-Type-Options", "nosniff")]
+        headers = [("X-Content-Type-Options", "nosniff"), *self._cors.headers(call.origin)]
         if call.windows:
             headers.append(("RateLimit-Policy", policy_header(call.windows)))
             headers.append(("RateLimit", limit_header(call.windows)))

@@ -60,8 +60,8 @@ class Framing:
         return b"0\r\n\r\n" if self._chunked else b""
 
 
-def problem(error: Exception) -> Reply:
-    """What a client is told where the application does not answer."""
+def problem(error: Exception, root: str = "", more: Headers = ()) -> Reply:
+    """What a client is told where the application does not answer. `root` is what addresses begin with."""
     about = describe(error)
     headers = [("Content-Type", CONTENT_TYPE), ("X-Content-Type-Options", "nosniff"), ("Cache-Control", "no-store")]
-    return Reply(about.status.value, [*headers, *about.headers.items()], json.dumps(about.body()).encode())
+    return Reply(about.status.value, [*headers, *about.headers.items(), *more], json.dumps(about.body(root)).encode())

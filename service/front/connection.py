@@ -7,11 +7,12 @@ import asyncio
 import socket
 import struct
 from collections import deque
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Final, cast
 
 from service.errors import ServiceError
-from service.front.answering import Later, Reply, head_of, problem
+from service.front.answering import Later, Reply, head_of
 from service.front.exchange import Exchange
 from service.front.parsing import SMALL, Parser, Request
 from service.front.wsgi import PIECE
@@ -119,8 +120,12 @@ class Connection(asyncio.Protocol):
         self._worker.count(error.slug)
         self._over = True
         if self._exchange is None and not self._waiting:
-            self._reply(problem(error), close=True)
+            self._reply(self._worker.refuse(error, self._headers()), close=True)
             self._linger()
+
+    def _headers(self) -> Mapping[str, str]:
+        """As much as is there of the request that comes in."""
+        return {} if self._parser.request is None else self._parser.request.headers
 
     # One request, one answer.
 
@@ -207,7 +212,8 @@ class Connection(asyncio.Protocol):
             self.abort()
         elif self._parser.request is not None:
             self._worker.count("too-slow")
-            self._reply(problem(ServiceError("too-slow", "it stopped coming in")), close=True)
+            error = ServiceError("too-slow", "it stopped coming in")
+            self._reply(self._worker.refuse(error, self._headers()), close=True)
             self._over = True
             self._transport.close()
         else:

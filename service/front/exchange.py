@@ -9,7 +9,7 @@ from http import HTTPStatus
 from typing import IO, TYPE_CHECKING, Final
 
 from service.errors import ServiceError
-from service.front.answering import Framing, Headers, Later, Reply, head_of, problem
+from service.front.answering import Framing, Headers, Later, Reply, head_of
 from service.front.held import Held
 from service.front.parsing import Request
 from service.front.wsgi import PIECE, Piece, Run
@@ -91,7 +91,7 @@ class Exchange:
             self._connection.abort()
 
     def _refuse(self, error: Exception) -> None:
-        reply = problem(error)
+        reply = self._worker.refuse(error, self._request.headers)
         self._write(reply.status, reply.headers, len(reply.body), reply.body)
         self._finish()
 

@@ -65,7 +65,7 @@ class Lane:
         route, model = self._model_of(request.path)
         if model is None or not _is_plain(request.headers):
             return None
-        call = Call(time.perf_counter(), self._address(request))
+        call = Call(time.perf_counter(), self._address(request), request.headers.get("origin"))
         call.key = self._key_of(request.headers)
         if call.key is None or "predict" not in call.key.scopes:
             return None

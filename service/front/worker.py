@@ -5,13 +5,13 @@ import logging
 import resource
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import formatdate
 from typing import Final, TypeVar
 
-from service.front.answering import Later, Reply
+from service.front.answering import Later, Reply, problem
 from service.front.connection import Connection
 from service.front.held import Room
 from service.front.parsing import LimitOf, Request
@@ -23,6 +23,8 @@ log = logging.getLogger("abstracts.front")
 Lane = Callable[[Request], Reply | Later | None]
 """Answers a small request before the application is asked, on the event loop: at once, or by what it returns, in a
 thread. None: it does not know. It must not wait. `request.body.content` is the body."""
+Refuse = Callable[[Exception, Mapping[str, str]], Reply]
+"""What a client is told whom the application does not answer: (why, the request's headers as far as they came)."""
 Found = TypeVar("Found")
 
 MAX_CONNECTIONS: Final = 8192
@@ -51,6 +53,7 @@ class Served:
     limit_of: LimitOf
     threads: int
     lane: Lane | None = None
+    refuse: Refuse = lambda error, _: problem(error)
     multiprocess: bool = False
     close: Callable[[], None] = lambda: None
     tick: Callable[[], None] = lambda: None
@@ -64,6 +67,7 @@ class Worker:
 
     def __init__(self, served: Served, listener: socket.socket) -> None:
         self.application, self.lane, self.limit_of = served.application, served.lane, served.limit_of
+        self.refuse = served.refuse
         host, port = listener.getsockname()[:2]
         self.place = Place(host, str(port), served.multiprocess)
         self._listener, self._served = listener, served

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from service.access.prefix import root
 from service.predicting.predictor import Answer, told
 from service.problems import describe
 from storage.records.predictions import Prediction
@@ -86,7 +87,7 @@ def render_item(
     `more` are members that only this one has.
     """
     if isinstance(item, Exception):
-        return _encode({"problem": {**describe(item).body(), **(place or {})}, **(more or {})})
+        return _encode({"problem": {**describe(item).body(root()), **(place or {})}, **(more or {})})
     return render(item, options, more)
 
 

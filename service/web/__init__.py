@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any, Final, cast
 
 from flask import Response, request
 from werkzeug.exceptions import NotFound
 
+from service.access.prefix import root
 from service.api.blueprint import Blueprint
 from service.api.openapi import LIMITED, header_references
 from service.errors import Slug
@@ -30,6 +31,9 @@ _TYPES = {
 }
 _VIEWER = {"swagger-ui.css": "text/css", "swagger-ui-bundle.js": "text/javascript"}
 """Swagger UI's files, which the package flask-swagger-ui brings along."""
+
+PREFIXES: Final = 8
+"""How many documents are kept, one for each prefix under which a proxy has the service."""
 
 _ABSENT: Final = {"404": {"$ref": "#/components/responses/NOT_FOUND"}}
 _TEXT: Final = {"schema": {"type": "string"}}
@@ -73,7 +77,7 @@ def blueprint(specification: Callable[[], Mapping[str, Any]]) -> Blueprint:
     @routes.endpoint("/openapi.json", "open", returns={"type": "object"})
     def openapi() -> Response:
         """This document."""
-        return Response(document(), mimetype="application/json")
+        return Response(document(root()), mimetype="application/json")
 
     @routes.endpoint("/problems/<slug>", "open", parameters=_named("key-missing", "slug"), **_PLAIN)
     def problem(slug: str) -> Response:
@@ -84,9 +88,9 @@ def blueprint(specification: Callable[[], Mapping[str, Any]]) -> Blueprint:
         text = f"{kind.title} ({kind.status.value} {kind.status.phrase})\n\n{kind.meaning}\n"
         return Response(text, mimetype="text/plain")
 
-    @cache
-    def document() -> bytes:
-        return json.dumps(specification(), indent=2).encode()
+    @lru_cache(PREFIXES)
+    def document(root: str) -> bytes:
+        return json.dumps({**specification(), "servers": [{"url": root or "/"}]}, indent=2).encode()
 
     return routes
 
@@ -126,7 +130,11 @@ def _viewer(name: str) -> bytes:
 
 
 def _file(name: str) -> Response:
-    return _secured(Response(_content(name), mimetype=_TYPES[name]))
+    """The file; addresses in a page begin with the prefix. Scripts find it in their own address."""
+    content = _content(name)
+    if name.endswith(".html"):
+        content = content.replace(b'="/', f'="{root()}/'.encode())
+    return _secured(Response(content, mimetype=_TYPES[name]))
 
 
 def _secured(response: Response) -> Response:

@@ -1,5 +1,8 @@
 "use strict";
 
+// What addresses begin with: the folder above this script's, wherever a proxy has it.
+const root = new URL("..", document.currentScript.src);
+
 const byId = (id) => document.getElementById(id);
 const [form, key, abstract, count, send, status, scores] =
   ["form", "key", "abstract", "count", "send", "status", "scores"].map(byId);
@@ -47,7 +50,7 @@ async function classify(event) {
   send.disabled = true;
   const started = performance.now();
   try {
-    const response = await fetch("/api/predict/", {
+    const response = await fetch(new URL("api/predict/", root), {
       method: "POST",
       headers: { "Content-Type": "application/json", "X-API-Key": key.value.trim() },
       body: JSON.stringify({ abstract: abstract.value }),

@@ -2,7 +2,7 @@
 
 // Without validatorUrl the viewer would ask a server on the internet to check the document.
 SwaggerUIBundle({
-  url: "/openapi.json",
+  url: new URL("../openapi.json", document.currentScript.src).href,
   dom_id: "#docs",
   deepLinking: true,
   validatorUrl: null,

@@ -53,6 +53,24 @@ def test_durations_are_seconds_or_have_units(text: str, value: timedelta) -> Non
     assert load_settings({"ABSTRACTS_L1_TTL": text}).l1_ttl == value
 
 
+@pytest.mark.parametrize(
+    ("text", "origins"),
+    [
+        ("https://a.example", ("https://a.example",)),
+        ("https://A.example:443, http://b:80 http://b:443", ("https://a.example", "http://b", "http://b:443")),
+        ("http://[::1]:8080 capacitor://localhost", ("http://[::1]:8080", "capacitor://localhost")),
+        ("*", ("*",)),
+    ],
+)
+def test_origins_are_as_browsers_write_them(text: str, origins: tuple[str, ...]) -> None:
+    assert load_settings({"ABSTRACTS_CORS_ORIGINS": text}).cors_origins == origins
+
+
+@pytest.mark.parametrize("text", ["a.example", "https://a.example/", "https://*.example", "null", "https://a b"])
+def test_what_is_no_origin_is_refused(text: str) -> None:
+    assert "is no origin" in faults(CORS_ORIGINS=text)[0]
+
+
 def test_an_absolute_data_dir_gives_an_absolute_sqlite_url() -> None:
     assert load_settings({"ABSTRACTS_DATA_DIR": "/data"}).store_url == "sqlite:////data/abstracts.sqlite"
 

@@ -9,6 +9,7 @@ from typing import IO, Any, BinaryIO, Final, cast
 from flask import Response, jsonify, request
 
 from service.access.gate import current_call
+from service.access.prefix import root
 from service.api.blueprint import BODY_PROBLEMS, Blueprint, read_body
 from service.api.examples import ABSTRACT, JOB
 from service.api.openapi import TIMED
@@ -110,7 +111,7 @@ def _add_listing(routes: Blueprint, jobs: Jobs) -> None:
         limit = arguments["limit"]
         found = jobs.of(_owner(), arguments.get("after"), limit + 1)
         described = [describe(job, jobs.progress(job)) for job in found[:limit]]
-        following = f"/api/jobs?limit={limit}&after={found[limit - 1].id}" if len(found) > limit else None
+        following = f"{root()}/api/jobs?limit={limit}&after={found[limit - 1].id}" if len(found) > limit else None
         return _uncached(jsonify({"jobs": described, "next": following}))
 
 
@@ -118,7 +119,7 @@ def accepted(job: Job, progress: Progress) -> Response:
     """202 for a job that has been taken in."""
     response = job_response(job, progress)
     response.status_code = HTTPStatus.ACCEPTED
-    response.headers["Location"] = f"/api/jobs/{job.id}"
+    response.headers["Location"] = f"{root()}/api/jobs/{job.id}"
     return response
 
 
@@ -154,7 +155,7 @@ def describe(job: Job, progress: Progress) -> dict[str, Any]:
         "progress": round(progress.done / job.total, 4),
         "seconds_left": None if progress.seconds_left is None else round(progress.seconds_left, 1),
         **{name: None if moment is None else moment.isoformat() for name, moment in moments.items()},
-        "results": f"/api/jobs/{job.id}/results",
+        "results": f"{root()}/api/jobs/{job.id}/results",
     }
 
 

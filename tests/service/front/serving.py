@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from service.front import worker
+from service.front.answering import problem
 from service.front.server import listening
-from service.front.worker import Lane, Worker
+from service.front.worker import Lane, Refuse, Worker
 
 Application = Callable[..., Iterable[bytes]]
 SMALL = 64 << 10
@@ -39,11 +40,12 @@ def served(
     lane: Lane | None = None,
     limit_of: Callable[[str, str], int] = lambda _method, _path: SMALL,
     threads: int = 4,
+    refuse: Refuse = lambda error, _: problem(error),
 ) -> Iterator[Served]:
     """Serves the application; afterwards the worker has stopped."""
     ended: Counter[str] = Counter()
     loop = asyncio.new_event_loop()
-    what = worker.Served(application, limit_of, threads, lane, count=lambda reason: ended.update((reason,)))
+    what = worker.Served(application, limit_of, threads, lane, refuse, count=lambda reason: ended.update((reason,)))
     started: list[Worker] = []
     ready = threading.Event()
     stop: list[asyncio.Event] = []
