@@ -105,6 +105,9 @@ class Settings:
     jobs_broker_url: str = _setting(
         text, "", "redis:// or amqp:// broker of the Celery workers; empty: jobs run in process.", secret=True
     )
+    metrics_port: int = _setting(
+        whole, 0, "Port on which Celery workers serve /metrics, on HOST; 0: none.", low=0, high=65535
+    )
 
     def __repr__(self) -> str:
         shown = ", ".join(f"{name}={value!r}" for name, value in self.public().items())

@@ -3,12 +3,14 @@
 import logging
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from config import SettingsError
+from config import Settings, SettingsError
 from service.bootstrap import Services, read_settings
+from service.telemetry import shared
 from storage.errors import Conflict, Unavailable
 
 if TYPE_CHECKING:
@@ -46,17 +48,50 @@ def make_app() -> "Celery":
         raise SystemExit("Error: ABSTRACTS_JOBS_BROKER_URL is not set, so jobs run in the server's own process.")
 
     @cache
-    def services() -> Services:
-        return Services(settings)  # in the process that runs tasks, after the fork
+    def services() -> Services:  # in the process that runs tasks, after the fork
+        if settings.metrics_port:
+            shared.take_seat(_seat())
+        return Services(settings)
 
     def close(**_: object) -> None:
         if services.cache_info().currsize:
             services().close()
+            if settings.metrics_port:
+                shared.leave_seat(_seat())
 
     app = make_celery(settings.jobs_broker_url)
     add_task(app, services)
     worker_process_shutdown.connect(close, weak=False)
+    if settings.metrics_port:
+        _export(settings)
     return app
+
+
+def _seat() -> int:
+    """Of the processes of a worker each has another number; one that takes a dead one's place has its number."""
+    from billiard import current_process  # type: ignore[import-untyped]
+
+    return int(getattr(current_process(), "index", 0))
+
+
+def _export(settings: Settings) -> None:
+    """Has the worker serve what its processes count, while it runs."""
+    from celery.signals import worker_init, worker_shutdown
+
+    opened = ExitStack()
+
+    def start(**_: object) -> None:
+        try:
+            opened.enter_context(shared.exported(settings.host, settings.metrics_port))
+        except OSError as error:
+            place = f"{settings.host}:{settings.metrics_port}"
+            raise SystemExit(f"Error: ABSTRACTS_METRICS_PORT: cannot listen on {place}: {error.strerror}") from error
+
+    def stop(**_: object) -> None:
+        opened.close()
+
+    worker_init.connect(start, weak=False)
+    worker_shutdown.connect(stop, weak=False)
 
 
 def add_task(app: "Celery", services: Callable[[], Services]) -> None:
@@ -84,5 +119,6 @@ def work(services: Services, id: str, number: int) -> None:
         claim = services.jobs.claim(id, new_holder(), number)
         if claim is not None:
             services.runner.run(claim, lambda: False)
+            services.metrics.look()
     except Conflict as error:
         log.info("a chunk of the job %s is no longer ours: %s", id, error)

@@ -6,7 +6,7 @@ from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
 
-from service.telemetry.shared import exposition_of_all
+from service.telemetry.shared import registry_of_all
 from storage.base import Status
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -127,7 +127,7 @@ class Metrics:
     def exposition(self) -> bytes:
         """Everything, of all processes of this server, in the text format."""
         self.look()
-        return exposition_of_all() or generate_latest(self.registry)
+        return generate_latest(registry_of_all() or self.registry)
 
 
 class Followed:

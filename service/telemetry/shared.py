@@ -9,11 +9,15 @@ import os
 import shutil
 import struct
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Final
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Final
 
 from service.errors import NotServing
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+    from prometheus_client.core import Metric
 
 FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
 """The variable that names the folder. Other servers than ours set it themselves."""
@@ -53,18 +57,43 @@ def leave_seat(number: int) -> None:
     mark_process_dead(number)  # type: ignore[no-untyped-call]
 
 
-def exposition_of_all() -> bytes | None:
-    """What all processes count, in the text format; None if this one counts for itself alone."""
+def registry_of_all() -> "CollectorRegistry | None":
+    """What all processes count; None if this one counts for itself alone."""
     if FOLDER not in os.environ:
         return None
-    from prometheus_client import CollectorRegistry, generate_latest
+    from prometheus_client import CollectorRegistry
     from prometheus_client.multiprocess import MultiProcessCollector
 
+    collect = MultiProcessCollector(None).collect  # type: ignore[no-untyped-call]
+
+    class Everything:
+        @staticmethod
+        def collect() -> "Iterable[Metric]":
+            for _ in range(TRIES - 1):
+                with suppress(struct.error):
+                    return list(collect())  # type: ignore[no-untyped-call]
+            return list(collect())  # type: ignore[no-untyped-call]
+
     registry = CollectorRegistry()
-    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-    for _ in range(TRIES - 1):
+    registry.register(Everything())
+    return registry
+
+
+@contextmanager
+def exported(host: str, port: int) -> Iterator[None]:
+    """Serves what this process and those that it forks count, at this address. OSError if it cannot be had, NotServing.
+
+    For processes that serve nothing else; each that counts takes a seat.
+    """
+    from prometheus_client import start_http_server
+
+    with shared_folder():
+        registry = registry_of_all()
+        assert registry is not None  # noqa: S101
+        server, thread = start_http_server(port, host, registry)
         try:
-            return generate_latest(registry)
-        except struct.error:
-            continue
-    return generate_latest(registry)
+            yield
+        finally:
+            server.shutdown()
+            server.server_close()
+            thread.join()
