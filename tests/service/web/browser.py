@@ -3,6 +3,7 @@
 The protocol is Chrome's own (https://chromedevtools.github.io/devtools-protocol/): JSON objects, each with a zero byte.
 """
 
+import base64
 import json
 import os
 import shutil
@@ -13,7 +14,21 @@ from pathlib import Path
 from typing import Any
 
 from tests.processes import end, start
+from tests.service.waiting import until
+from tests.sources import ROOT
 
+AXE = ROOT / "build" / "npm" / "node_modules" / "axe-core" / "axe.min.js"
+"""Looks for what keeps people from using a page (`make test` puts it there; tests/package-lock.json says which)."""
+KEYS = {
+    "Enter": (13, "\r"),
+    "Tab": (9, ""),
+    "Escape": (27, ""),
+    " ": (32, " "),
+    "ArrowRight": (39, ""),
+    "End": (35, ""),
+}
+"""Keys by their names: Windows' number of each, and what it types."""
+CONTROL = 2
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
     "--headless",
@@ -62,6 +77,46 @@ class Page:
         answer = self.send("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")
+
+    def visit(self, address: str) -> None:
+        """Loads a page with its modules."""
+        self.send("Page.navigate", url=address)
+        until(lambda: self.run("document.readyState") == "complete")
+
+    def look(self, width: int, scheme: str = "light") -> None:
+        """The size of the window, and the colours: light or dark."""
+        self.send(
+            "Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=width < 600
+        )
+        self.send("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+
+    def press(self, key: str, modifiers: int = 0) -> None:
+        """A key of the keyboard."""
+        number, text = KEYS[key]
+        event = {"key": key, "code": key, "windowsVirtualKeyCode": number, "modifiers": modifiers}
+        self.send("Input.dispatchKeyEvent", type="keyDown", text="" if modifiers else text, **event)
+        self.send("Input.dispatchKeyEvent", type="keyUp", **event)
+
+    def type(self, text: str) -> None:
+        """Text from the keyboard, to where the focus is."""
+        self.send("Input.insertText", text=text)
+
+    def violations(self) -> list[str]:
+        """The rules of axe-core that the page breaks as it stands, and where."""
+        assert AXE.is_file(), f"{AXE} is missing: make test installs it"
+        self.run(f"if (!window.axe) {{ {AXE.read_text('utf-8')} }}; null")
+        found: list[str] = self.run(
+            "axe.run().then(({ violations }) => violations.flatMap((rule) => "
+            "rule.nodes.map((node) => `${rule.id}: ${node.html}: ${node.failureSummary}`)))"
+        )
+        return found
+
+    def photograph(self, width: int) -> bytes:
+        """The whole page as PNG, in a window so wide and as high as it takes."""
+        self.look(width)
+        height = self.run("document.documentElement.scrollHeight")
+        self.send("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
+        return base64.b64decode(self.send("Page.captureScreenshot")["data"])
 
     def close(self) -> None:
         self._back.close()

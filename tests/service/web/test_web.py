@@ -1,6 +1,7 @@
 """The page, its files, the OpenAPI document, what the problems mean."""
 
 import re
+from pathlib import Path
 from typing import cast
 
 import pytest
@@ -9,6 +10,7 @@ from flask.testing import FlaskClient
 from service.app import Application
 from service.errors import Slug
 from service.problems import KINDS
+from tests.sources import ROOT
 
 
 @pytest.fixture
@@ -23,12 +25,35 @@ def test_the_page_loads_only_from_its_own_origin(anybody: FlaskClient) -> None:
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
     assert "http" not in policy
-    sources = re.findall(r'(?:src|href)="([^"]+)"', response.text)
-    assert [source for source in sources if not source.startswith(("/", "data:,"))] == []
+    sources = set(re.findall(r'(?:src|href)="([^"]+)"', response.text)) - {"data:,"}
+    assert "web/app.js" in sources
     assert re.search(r"<script(?![^>]*src=)|style=|onclick=", response.text) is None
     for path in sources:
-        if path.startswith("/"):
-            assert anybody.get(path).status_code == 200
+        assert "//" not in path
+        assert not path.startswith("/"), "the page may stand behind a prefix"
+        assert anybody.get(f"/{path}").status_code == 200
+
+
+def test_every_module_of_the_page_is_there(anybody: FlaskClient) -> None:
+    wanted, seen = ["app.js", "docs.js"], set()
+    while wanted:
+        name = wanted.pop()
+        seen.add(name)
+        response = anybody.get(f"/web/{name}")
+        assert response.status_code == 200, name
+        wanted += set(re.findall(r'from "\./([^"]+)"', response.text)) - seen
+    assert seen == {path.name for path in Path(ROOT, "service", "web", "scripts").iterdir()}
+
+
+def test_a_file_that_is_known_is_not_sent_again(anybody: FlaskClient) -> None:
+    for path in ("/", "/docs", "/web/app.js", "/docs/swagger-ui.css"):
+        first = anybody.get(path)
+        assert anybody.get(path, headers={"If-None-Match": first.headers["ETag"]}).status_code == 304
+
+
+def test_a_document_has_one_address(anybody: FlaskClient) -> None:
+    assert anybody.get("/web/index.html").status_code == 404
+    assert anybody.get("/web/__init__.py").status_code == 404
 
 
 @pytest.mark.parametrize(("name", "kind"), [("app.js", "text/javascript"), ("style.css", "text/css")])
