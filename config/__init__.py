@@ -3,7 +3,7 @@
 from config.envfile import set_in_env_file
 from config.environment import PREFIX, env_file
 from config.errors import SettingsError
-from config.folders import make_data_dir, make_store_folder
+from config.folders import make_data_dir, make_model_dir, make_store_folder
 from config.load import load_settings
 from config.settings import Settings
 
@@ -14,6 +14,7 @@ __all__ = [
     "env_file",
     "load_settings",
     "make_data_dir",
+    "make_model_dir",
     "make_store_folder",
     "set_in_env_file",
 ]

@@ -15,6 +15,15 @@ def make_data_dir(settings: Settings) -> Path:
     return _make(settings.data_dir, f"{PREFIX}DATA_DIR={settings.data_dir}")
 
 
+def make_model_dir(settings: Settings) -> Path:
+    """The folder of further models, made if need be. Raises SettingsError as make_data_dir does."""
+    usual = settings.data_dir / "models"
+    folder = settings.model_dir or usual
+    if folder == usual:
+        make_data_dir(settings)
+    return _make(folder, f"{PREFIX}MODEL_DIR={folder}")
+
+
 def make_store_folder(settings: Settings) -> None:
     """Makes the folder of a SQLite file; nothing for other stores. Raises SettingsError as make_data_dir does."""
     scheme, _, file = settings.store_url.partition(":///")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from config import Settings, SettingsError, load_settings, make_data_dir, make_store_folder
+from config import Settings, SettingsError, load_settings, make_data_dir, make_model_dir, make_store_folder
 
 
 @pytest.fixture
@@ -43,6 +43,13 @@ def test_a_sqlite_file_elsewhere_is_named_by_its_own_setting(locked: Path) -> No
         make_store_folder(settings(STORE_URL=url))
 
 
+def test_models_are_in_the_data_folder_unless_they_have_their_own(locked: Path, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=f"ABSTRACTS_DATA_DIR={locked}: the user "):
+        make_model_dir(settings(DATA_DIR=locked))
+    with pytest.raises(SettingsError, match=f"ABSTRACTS_MODEL_DIR={locked}: the user "):
+        make_model_dir(settings(DATA_DIR=tmp_path, MODEL_DIR=locked))
+
+
 def test_where_there_can_be_no_folder_another_is_asked_for(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(SettingsError, match=r"cannot be made there \(Not a directory\)\. Set another"):
@@ -63,3 +70,5 @@ def test_other_stores_need_no_folder(locked: Path) -> None:
 def test_what_is_missing_is_made(tmp_path: Path) -> None:
     make_store_folder(settings(DATA_DIR=tmp_path / "a" / "b"))
     assert make_data_dir(settings(DATA_DIR=tmp_path / "a" / "b")).is_dir()
+    assert make_model_dir(settings(DATA_DIR=tmp_path / "c")) == tmp_path / "c" / "models"
+    assert (tmp_path / "c" / "models").is_dir()

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import click
 
+from config import make_data_dir, make_model_dir
 from model.artifact import Artifact
 from model.errors import CheckpointError
 from model.registry import INSTALLABLE
@@ -12,7 +13,7 @@ from service.bootstrap import Services
 from service.cli.common import Command, services
 from service.cli.model.pull import get
 from service.cli.model.scoring import print_report
-from service.cli.model.source import FILE, FOLDER, checkpoints, model_dir, needs_tensorflow
+from service.cli.model.source import FILE, FOLDER, checkpoints, needs_tensorflow
 from service.cli.model.stages import Stages
 from service.cli.model.train import as_typed, train_head
 from service.cli.model.verify import examine, samples
@@ -61,13 +62,15 @@ def install(
     base, head = INSTALLABLE[name]
     files = (*data, *more_data)
     with services() as opened:
+        make_data_dir(opened.settings)
+        models = make_model_dir(opened.settings)
         _step(1, f"the checkpoint {base}")
         checkpoint = _checkpoint(opened, base, options.pop("source"))
         trained = opened.settings.data_dir / "training" / name
         _step(2, f"a head on it, in {trained}")
         _train(checkpoint, files, {**HEAD, **options, "head": head, "out": trained}, as_typed(ctx))
-        _step(3, f"the model, in {model_dir(opened) / name}")
-        artifact = _build(trained, model_dir(opened) / name)
+        _step(3, f"the model, in {models / name}")
+        artifact = _build(trained, models / name)
         _step(4, "its scores, against the float32 build's")
         _compare(examine(opened, artifact, samples(), trained))
         _step(5, "the server")

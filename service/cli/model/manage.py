@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 import click
 
-from config import env_file, set_in_env_file
+from config import env_file, make_model_dir, set_in_env_file
 from model.artifact import MANIFEST
 from model.artifact import restamp as restamp_artifact
 from service.bootstrap import Services
@@ -30,7 +30,7 @@ def build(folder: Path, out: Path | None, name: str | None, precision: Literal["
     with needs_tensorflow():
         from model.training.build import build_artifact
     with services() as opened:
-        target = out or model_dir(opened) / str(name)
+        target = out or make_model_dir(opened.settings) / str(name)
     artifact = build_artifact(folder, target, precision)
     size = sum(file.stat().st_size for file in target.iterdir())
     click.echo(f"{artifact.name}: {artifact.digest}, {size / 1e6:.1f} MB in {target}", err=True)

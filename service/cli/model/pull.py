@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from config import make_data_dir
 from model.artifact import Activation
 from model.checkpoints.hub import KNOWN, TOKENIZERS, WEIGHTS
 from model.checkpoints.hub import pull as fetch
@@ -48,7 +49,7 @@ def get(opened: Services, name: str, revision: str | None, source: Path | None) 
     with needs_tensorflow():
         from model.training.adopt import check
     repository, pinned = KNOWN.get(name, (name, "main"))
-    target = _free(checkpoints(opened) / name.rpartition("/")[2])
+    target = _free(opened, name.rpartition("/")[2])
     target.parent.mkdir(parents=True, exist_ok=True)
     if source is not None:
         _copy(source, target)
@@ -74,7 +75,7 @@ def import_checkpoint(
         from model.checkpoints.record import RECORD
         from model.training.adopt import adopt_head, adopt_keras_head, check
     with services() as opened:
-        target = _free(checkpoints(opened) / name)
+        target = _free(opened, name)
         _copy(folder, target)
         checked = _checked(check, target)
         try:
@@ -103,7 +104,10 @@ def _fetch(repository: str, revision: str, target: Path) -> None:
         ) from exc
 
 
-def _free(target: Path) -> Path:
+def _free(opened: Services, name: str) -> Path:
+    """Where a new checkpoint of that name goes. SettingsError if nothing can be written there."""
+    make_data_dir(opened.settings)
+    target = checkpoints(opened) / name
     if target.exists():
         raise click.ClickException(f"{target} is there already. Remove it first: abstracts model remove {target.name}")
     return target

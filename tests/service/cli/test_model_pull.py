@@ -86,3 +86,22 @@ def test_a_trained_checkpoint_is_built_by_name_and_exported(run: Run, model_dir:
     assert done.exit_code == 0, done.output
     assert (tmp_path / "exports" / "tiny-multi" / "1" / "saved_model.pb").is_file()
     assert "built already" in failed(run("model", "export", model_dir / "tiny-multi", "--saved-model", tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("variable", "command"),
+    [
+        ("DATA_DIR", ("pull", "org/tiny")),
+        ("DATA_DIR", ("import", "CHECKPOINT", "--name", "x")),
+        ("DATA_DIR", ("install", "scibert-multi", "--data", "CHECKPOINT/config.json")),
+        ("MODEL_DIR", ("install", "scibert-multi", "--data", "CHECKPOINT/config.json")),
+        ("MODEL_DIR", ("build", "CHECKPOINT", "--name", "x")),
+    ],
+)
+def test_where_nothing_can_be_written_the_setting_is_named(
+    run: Run, variables: dict[str, str], tiny: Path, hub: Hub, variable: str, command: tuple[str, ...]
+) -> None:
+    place = tiny / "config.json" / "var"
+    over = CommandServices(variables | {f"ABSTRACTS_{variable}": str(place)})
+    message = failed(run("model", *(part.replace("CHECKPOINT", str(tiny)) for part in command), over=over))
+    assert f"ABSTRACTS_{variable}={place}: the folder cannot be made there (Not a directory). Set another." in message
