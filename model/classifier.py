@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -74,6 +75,7 @@ class Classifier:
         self._deadline = queue_deadline
         self._places = threading.BoundedSemaphore(queue_size + 1)
         self._engine_lock = threading.Lock()
+        self._waiting: deque[None] = deque()  # one for each text that waits: its length changes in one step
         self._make_engine = make_engine
         self._budget = budget or MemoryBudget(0)
         self._loaded: tuple[Tokenizer, Engine] | None = None
@@ -93,6 +95,11 @@ class Classifier:
             self._budget.touch(self)
             ended = time.perf_counter()
         return Classification(scores, count_tokens(encoding), len(encoding.ids), began - arrived, ended - began)
+
+    @property
+    def waiting(self) -> int:
+        """How many texts wait for the one that runs."""
+        return len(self._waiting)
 
     @property
     def loaded(self) -> bool:
@@ -122,7 +129,12 @@ class Classifier:
         if not self._places.acquire(blocking=False):
             raise Overloaded("too many texts wait for the model", retry_after=self._deadline)
         try:
-            if not self._engine_lock.acquire(timeout=self._deadline):
+            self._waiting.append(None)
+            try:
+                acquired = self._engine_lock.acquire(timeout=self._deadline)
+            finally:
+                self._waiting.pop()
+            if not acquired:
                 raise Overloaded(f"the model was busy for {self._deadline:g} seconds", retry_after=self._deadline)
             try:
                 yield

@@ -1,7 +1,6 @@
 """The two applications: the API for servers, and the commands alone for the command line."""
 
 import os
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, Final
 
 from flask import Flask
@@ -49,6 +48,7 @@ class Application(Flask):
         app = create_app(settings)
         services = app.services
         services.attendant.wake()
+        services.backlog.wake()
         services.metrics.watch_log(lambda: logs.lost_lines(services.access_log))
         return Served(
             app,
@@ -58,7 +58,7 @@ class Application(Flask):
             refuse=services.refuse,
             multiprocess=settings.workers > 1,
             close=services.close,
-            tick=services.metrics.look,
+            tick=services.metrics.tick,
             count=services.metrics.ended,
         )
 
@@ -86,13 +86,14 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
     from service.api.blueprint import serve_plainly, turn_away
     from service.api.openapi import make_api
     from service.cli import register
+    from service.telemetry.process import product_version
 
     services = services or Services(settings or read_settings())
     app = Application(services)
     register(app)
     app.config.update(MAX_CONTENT_LENGTH=MAX_BODY, PROVIDE_AUTOMATIC_OPTIONS=False)
     app.url_map.strict_slashes = False
-    api = make_api(app, _version())
+    api = make_api(app, product_version())
     problems.register(app)
     for part in _routes(services):
         api.register_blueprint(part)
@@ -113,7 +114,7 @@ def _routes(services: Services) -> list[Any]:
     from service.jobs.intake import Intake
 
     settings, served, predictor = services.settings, services.models, services.predictor
-    intake = Intake(services.jobs, served, lambda: services.attendant, settings.job_max)
+    intake = Intake(services.jobs, served, lambda: services.attendant, settings.job_max, services.metrics.refused)
     return [
         predict.blueprint(served, predictor, intake),
         batch.blueprint(served, predictor, maximum=settings.batch_max, max_body=settings.batch_max * MAX_BODY),
@@ -125,10 +126,3 @@ def _routes(services: Services) -> list[Any]:
         key.blueprint(services.limits, services.usages),
         health.blueprint(services.registry, services.backend, services.metrics, services.is_reachable),
     ]
-
-
-def _version() -> str:
-    try:
-        return version("abstracts")
-    except PackageNotFoundError:  # run from a checkout that was not installed
-        return "0"

@@ -172,7 +172,8 @@ class Services:
         from model.classifier import litert_engine
 
         if not self.settings.tfserving_url:
-            return litert_engine(artifact, threads)
+            with self.metrics.load(artifact.name):
+                return litert_engine(artifact, threads)
         from model.engines.tfserving import TFServingEngine
 
         return TFServingEngine(self.settings.tfserving_url, artifact.name, len(artifact.manifest.labels))
@@ -223,7 +224,11 @@ class Services:
 
         settings = self.settings
         return RateLimits(
-            strategy_of(self.limiter), ip=settings.limit_ip, key=settings.limit_key, inference=settings.limit_inference
+            strategy_of(self.limiter),
+            self.metrics.refused,
+            ip=settings.limit_ip,
+            key=settings.limit_key,
+            inference=settings.limit_inference,
         )
 
     @once
@@ -247,7 +252,7 @@ class Services:
         """Works chunks off, whoever holds them."""
         from service.jobs.runner import Runner
 
-        return Runner(self.jobs, self.models, self.predictor, self.keys, self.limits)
+        return Runner(self.jobs, self.models, self.predictor, self.keys, self.limits, self.metrics)
 
     @once
     def attendant(self) -> "Attendant":
@@ -264,6 +269,13 @@ class Services:
         return LocalWorkers(self.jobs, lambda: self.runner, min(2, available_cores()))
 
     @once
+    def backlog(self) -> "Attendant":
+        """Tells the metrics how much of all jobs is left to do."""
+        from service.jobs.backlog import Backlog
+
+        return Backlog(self.jobs, self.metrics.left)
+
+    @once
     def metrics(self) -> "Metrics":
         """What Prometheus scrapes."""
         from service.telemetry.metrics import Metrics
@@ -271,6 +283,7 @@ class Services:
         metrics = Metrics()
         metrics.watch_store(lambda: self.backend.status())
         metrics.watch_usage(lambda: self.meter.lost)
+        metrics.watch_queues({"model": lambda: self.models.waiting, "pdf": lambda: self.pdfs.waiting})
         return metrics
 
     @once
@@ -314,8 +327,9 @@ class Services:
     def close(self) -> None:
         """Unloads models, writes the last usage and closes the store, of those that were opened."""
         opened = vars(self)
-        if "attendant" in opened:
-            self.attendant.close()
+        for attendant in ("backlog", "attendant"):
+            if attendant in opened:
+                opened[attendant].close()
         if "models" in opened:
             self.models.close()
         if "meter" in opened:

@@ -5,7 +5,7 @@ storage and the strategy are flask-limiter's (service.access.limiter).
 """
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -50,8 +50,19 @@ class RateLimits:
     An outage of the store is not shown: each process then counts by itself.
     """
 
-    def __init__(self, strategy: LeasedWindows, *, ip: str, key: str, inference: str) -> None:
+    def __init__(
+        self,
+        strategy: LeasedWindows,
+        refused: Callable[[Scope], None] = lambda _: None,
+        /,
+        *,
+        ip: str,
+        key: str,
+        inference: str,
+    ) -> None:
+        """`refused` is told of each refusal by which limit it was."""
         self._strategy = strategy
+        self._refused = refused
         self._ip = ip
         self._key = key
         self._inference = inference
@@ -129,6 +140,7 @@ class RateLimits:
                 refused.append(window)
         if refused:
             self._give_back(passed, identity, cost, now)
+            self._refused(scope)
             raise _exceeded(scope, refused)
 
     def _give_back(self, rules: Iterable[_Rule], identity: str, cost: int, since: float) -> None:

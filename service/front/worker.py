@@ -56,8 +56,8 @@ class Served:
     refuse: Refuse = lambda error, _: problem(error)
     multiprocess: bool = False
     close: Callable[[], None] = lambda: None
-    tick: Callable[[], None] = lambda: None
-    """Called about once a second, on the event loop."""
+    tick: Callable[[int], None] = lambda _connections: None
+    """Called about once a second, on the event loop, with the number of connections."""
     count: Callable[[str], None] = lambda _reason: None
     """Told of what ends otherwise than by an answer of the application, and why."""
 
@@ -131,7 +131,7 @@ class Worker:
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), TICK_SECONDS)
             self.tick()
-            self._served.tick()
+            self._served.tick(len(self.connections))
         self.stopping = True
         self.loop.remove_reader(self._listener)
         deadline = time.monotonic() + STOP_SECONDS

@@ -11,6 +11,8 @@ from service.jobs.attendants import Attendant
 from service.jobs.items import to_item
 from service.predicting.entries import file_entry, listed_entry
 from service.predicting.models import Models
+from service.telemetry.metrics import Limit
+from storage.errors import Full, OwnerFull
 from storage.records.chunks import Item
 from storage.records.job import Job
 from storage.records.jobs import Jobs
@@ -22,11 +24,20 @@ _IDEMPOTENCY_KEY_MAX = 255
 class Intake:
     """Takes jobs in for an API key and has them worked on."""
 
-    def __init__(self, jobs: Jobs, models: Models, attend: Callable[[], Attendant], maximum: int) -> None:
+    def __init__(
+        self,
+        jobs: Jobs,
+        models: Models,
+        attend: Callable[[], Attendant],
+        maximum: int,
+        refused: Callable[[Limit], None] = lambda _: None,
+    ) -> None:
+        """`refused` is told when there are too many jobs."""
         self._jobs = jobs
         self._models = models
         self._attend = attend
         self._maximum = maximum
+        self._refused = refused
 
     def submit(
         self, owner: str, items: Iterable[Item], options: Mapping[str, Any], name: str | None = None
@@ -44,14 +55,12 @@ class Intake:
         model = self._models.get(options.get("model"))
         chosen = {"threshold": options.get("threshold"), "top_k": options.get("top_k")}
         digest = hashlib.sha256(json.dumps([model.name, chosen]).encode())
-        job = self._jobs.create(
-            owner,
-            model.name,
-            _hashed(self._bounded(items), digest),
-            **chosen,
-            name=name,
-            digest=digest.hexdigest,
-        )
+        hashed = _hashed(self._bounded(items), digest)
+        try:
+            job = self._jobs.create(owner, model.name, hashed, **chosen, name=name, digest=digest.hexdigest)
+        except Full as error:
+            self._refused("jobs-of-key" if isinstance(error, OwnerFull) else "jobs")
+            raise
         progress = self._jobs.progress(job)
         self._attend().wake()
         return job, progress

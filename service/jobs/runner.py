@@ -14,6 +14,7 @@ from service.predicting.entries import Entry
 from service.predicting.models import Models
 from service.predicting.predictor import Answer, Predictor
 from service.predicting.rendering import DEFAULT_OPTIONS, RenderOptions, render_item, tally
+from service.telemetry.metrics import Metrics
 from storage.records.apikeys import ApiKey, Keys
 from storage.records.chunks import Counts, Item
 from storage.records.job import Job
@@ -52,12 +53,14 @@ class Runner:
         predictor: Predictor,
         keys: Keys,
         limits: RateLimits,
+        metrics: Metrics,
     ) -> None:
         self._jobs = jobs
         self._models = models
         self._predictor = predictor
         self._keys = keys
         self._limits = limits
+        self._metrics = metrics
 
     def run(self, claim: Claim, stopping: Stopping) -> None:
         """Works until the chunk is complete, its job must wait, or `stopping()`; in the latter cases it is given back.
@@ -74,10 +77,12 @@ class Runner:
         done = _lost(job.items_in(claim.number)) if items is None else self._work(claim, items, key, stopping)
         if done.wait is None:
             self._jobs.finish(claim, done.lines, done.counts)
+            self._metrics.chunk("finished")
             return
         if done.wait:
             self._jobs.delay(job, timedelta(seconds=done.wait))
         self._jobs.release(claim, done.lines, done.counts)
+        self._metrics.chunk("given-back")
 
     def _work(self, claim: Claim, items: Sequence[Item], key: ApiKey, stopping: Stopping) -> _Done:
         lines, counts = list(claim.held.lines), claim.held.counts

@@ -4,6 +4,7 @@ import json
 import logging
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,7 +46,7 @@ class Extractor:
     """Runs at most `processes` workers at once; `waiting` callers more may wait, those of different owners by turns.
 
     A worker that runs longer than `seconds` is killed; who waits longer than twice that is refused. `count` is told
-    what became of each file: "read", or the slug of its problem.
+    what became of each file: "read", or the slug of its problem, and how many seconds it took once it was its turn.
     """
 
     def __init__(
@@ -55,12 +56,17 @@ class Extractor:
         waiting: int = WAITING,
         seconds: float = SECONDS,
         command: Sequence[str] = (),
-        count: Callable[[str], None] = lambda _outcome: None,
+        count: Callable[[str, float], None] = lambda _outcome, _seconds: None,
     ) -> None:
         self._seconds = seconds
         self._command = command
         self._count = count
         self._queue = FairQueue(processes, waiting)
+
+    @property
+    def waiting(self) -> int:
+        """How many callers wait."""
+        return self._queue.waiting
 
     def extract(self, data: bytes, owner: str = "") -> Found:
         """The abstract in a PDF. Raises a PdfError, PdfBusy or PdfReaderFailed."""
@@ -77,18 +83,19 @@ class Extractor:
             with self._queue.place(owner, 2 * self._seconds):
                 yield self._read
         except PdfBusy as exc:
-            self._count(exc.slug)
+            self._count(exc.slug, 0.0)
             raise
 
     def _read(self, data: bytes) -> Found:
+        started = time.perf_counter()
         try:
             found = self._examine(data)
         except ServiceError as exc:
-            self._count(exc.slug)
+            self._count(exc.slug, time.perf_counter() - started)
             if isinstance(exc, PdfReaderFailed):
                 log.error("%s", exc)  # noqa: TRY400  (how it came here says nothing)
             raise
-        self._count("read")
+        self._count("read", time.perf_counter() - started)
         return found
 
     def _examine(self, data: bytes) -> Found:

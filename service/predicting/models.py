@@ -67,6 +67,11 @@ class Models:
         """Every model that can answer, by name."""
         return {listing.name: self.get(listing.name) for listing in self._registry.list() if listing.state == "ready"}
 
+    @property
+    def waiting(self) -> int:
+        """How many texts wait for a model."""
+        return sum(model.classifier.waiting for model in tuple(self._served.values()))
+
     def close(self) -> None:
         """Unloads every classifier."""
         with self._lock:

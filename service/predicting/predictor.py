@@ -17,7 +17,7 @@ from service.predicting.abstracts import Abstract
 from service.predicting.memory import Memory
 from service.predicting.models import ServedModel
 from service.predicting.singleflight import SingleFlight
-from service.telemetry.metrics import Metrics, Outcome
+from service.telemetry.metrics import Metrics, Outcome, Source
 from service.telemetry.usage import UsageMeter
 from storage.errors import StorageError
 from storage.records.apikeys import ApiKey
@@ -41,7 +41,8 @@ class Answer(NamedTuple):
     """A prediction and how it came about.
 
     outcome: `hit` (memory or store), `miss` (this call ran the model) or `collapsed` (another call ran it).
-    stored: whether the store has it now. age: seconds since it was computed. timings: seconds by stage.
+    stored: whether the store has it now. age: seconds since it was computed. timings: seconds by stage. source: where
+    it was found, `model` where it was not.
     """
 
     model: ServedModel
@@ -50,6 +51,7 @@ class Answer(NamedTuple):
     stored: bool
     age: float
     timings: Mapping[str, float]
+    source: Source = "model"
 
 
 class Predictor:
@@ -99,10 +101,11 @@ class Predictor:
         started = time.perf_counter()
         keys = [item if isinstance(item, Exception) else model.key(item.text) for item in abstracts]
         asked = {key: item for key, item in zip(keys, abstracts, strict=True) if isinstance(key, str)}
-        found = {} if directives.no_cache else self._look_up(model, list(asked))
+        kept, fetched = ({}, {}) if directives.no_cache else self._look_up(model, list(asked))
         timings = {"store": time.perf_counter() - started}
         answers: dict[str, Answer | Exception] = {
-            key: answer for key, prediction in found.items() if (answer := _hit(model, prediction, directives, timings))
+            **_hits(model, kept, directives, timings, "memory"),
+            **_hits(model, fetched, directives, timings, "store"),
         }
         refused: Exception | None = None
         for key, abstract in asked.items():
@@ -136,7 +139,7 @@ class Predictor:
         prediction = self._memory.get(key)
         if prediction is None:
             return None
-        return _hit(model, prediction, NO_DIRECTIVES, {"store": time.perf_counter() - started})
+        return _hit(model, prediction, NO_DIRECTIVES, {"store": time.perf_counter() - started}, "memory")
 
     def fetch(self, model: ServedModel, key: str) -> Answer | None:
         """The answer in the store, or None, also while that is out. It is not counted, either."""
@@ -144,11 +147,11 @@ class Predictor:
         prediction = self._from_store(model, [key]).get(key)
         if prediction is None:
             return None
-        return _hit(model, prediction, NO_DIRECTIVES, {"store": time.perf_counter() - started})
+        return _hit(model, prediction, NO_DIRECTIVES, {"store": time.perf_counter() - started}, "store")
 
     def count(self, answer: Answer, key: ApiKey | None) -> None:
         """Counts an answer for the metrics, and as usage of the key that asked."""
-        self._metrics.answer(answer.outcome, answer.timings)
+        self._metrics.answer(answer.model.name, answer.outcome, answer.source, answer.timings)
         if key is not None:
             self._usage.answer(key.id, hit=answer.outcome != "miss", model_seconds=answer.timings.get("model", 0.0))
 
@@ -163,13 +166,13 @@ class Predictor:
         if prediction.digest != model.digest:
             return None
         self._memory.put(prediction)
-        return _hit(model, prediction, NO_DIRECTIVES, {})
+        return _hit(model, prediction, NO_DIRECTIVES, {}, "store")
 
-    def _look_up(self, model: ServedModel, keys: list[str]) -> dict[str, Prediction]:
-        """What memory or the store has; an outage of the store is a miss."""
+    def _look_up(self, model: ServedModel, keys: list[str]) -> tuple[dict[str, Prediction], dict[str, Prediction]]:
+        """What memory has, and of the rest what the store has; an outage of the store is a miss."""
         found = {key: prediction for key in keys if (prediction := self._memory.get(key)) is not None}
         absent = [key for key in keys if key not in found]
-        return found | self._from_store(model, absent) if absent else found
+        return found, self._from_store(model, absent) if absent else {}
 
     def _from_store(self, model: ServedModel, keys: list[str]) -> dict[str, Prediction]:
         """What the store has; nothing while it is out. Memory keeps it."""
@@ -196,6 +199,8 @@ class Predictor:
         try:
             return self._compute(model, key, abstract, directives, payer)
         except (ModelError, ServiceError) as error:
+            if isinstance(error, Overloaded):
+                self._metrics.refused("queue")
             return error
 
     def _compute(
@@ -204,7 +209,7 @@ class Predictor:
         def work() -> Answer:
             # Another flight may have landed between this call's look-up and its turn.
             kept = None if directives.no_cache else self._memory.get(key)
-            if kept is not None and (answer := _hit(model, kept, directives, {})):
+            if kept is not None and (answer := _hit(model, kept, directives, {}, "memory")):
                 return answer
             if payer is not None:
                 payer.charge()
@@ -250,14 +255,26 @@ class Predictor:
         return True
 
 
+def _hits(
+    model: ServedModel,
+    found: Mapping[str, Prediction],
+    directives: Directives,
+    timings: Mapping[str, float],
+    source: Source,
+) -> dict[str, Answer]:
+    """The answers from stored predictions, without those that are older than the client takes."""
+    hits = {key: _hit(model, prediction, directives, timings, source) for key, prediction in found.items()}
+    return {key: answer for key, answer in hits.items() if answer is not None}
+
+
 def _hit(
-    model: ServedModel, prediction: Prediction, directives: Directives, timings: Mapping[str, float]
+    model: ServedModel, prediction: Prediction, directives: Directives, timings: Mapping[str, float], source: Source
 ) -> Answer | None:
     """The answer from a stored prediction; None if it is older than the client takes."""
     age = max(0.0, time.time() - prediction.created_at.timestamp())
     if directives.max_age is not None and age > directives.max_age:
         return None
-    return Answer(model, prediction, "hit", True, age, timings)
+    return Answer(model, prediction, "hit", True, age, timings, source)
 
 
 def _in_order(

@@ -2,10 +2,12 @@
 
 import threading
 from collections.abc import Callable, Mapping
-from typing import Literal
+from contextlib import AbstractContextManager
+from typing import Literal, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
 
+from service.telemetry.process import cpu_seconds, product_version, python_version, resident_bytes
 from service.telemetry.shared import registry_of_all
 from storage.base import Status
 
@@ -13,6 +15,13 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 Outcome = Literal["hit", "miss", "collapsed"]
 """How an answer came about: stored before, worked out for this call, or for another one."""
+
+Source = Literal["memory", "store", "model"]
+"""Where the prediction was found, `model` where it was not."""
+
+Limit = Literal["ip", "key", "inference", "queue", "pdf", "jobs", "jobs-of-key"]
+"""What is used up when something is refused: requests of an address and of a key, model runs of a key, places in the
+queues of a model and of PDFs, open jobs of all and of a key."""
 
 METHODS = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"})
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
@@ -31,18 +40,34 @@ class Metrics:
         self._watching = threading.Lock()
         # Finding a child by its labels takes longer than counting with it.
         self._by_request: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
-        self._by_outcome: dict[Outcome, Counter] = {}
+        self._by_answer: dict[tuple[str, Outcome, Source], Counter] = {}
         self._requests = self.counter("abstracts_requests", "Requests.", ("method", "route", "status"))
         self._seconds = self._histogram("abstracts_request_seconds", "Time to answer.", ("route",))
-        self._answers = self.counter("abstracts_answers", "Predictions by origin.", ("outcome",))
+        self._answers = self.counter(
+            "abstracts_answers", "Predictions by how they came about.", ("model", "outcome", "source")
+        )
         self._papers = self.counter("abstracts_papers", "PDFs by what became of them.", ("outcome",))
-        self._model_seconds = self._histogram("abstracts_model_seconds", "Time in the model.")
-        self._queue_seconds = self._histogram("abstracts_queue_seconds", "Time waiting for the model.")
+        self._pdf_seconds = self._histogram("abstracts_pdf_seconds", "Time to find the abstract in a PDF.")
+        self._model_seconds = self._histogram("abstracts_model_seconds", "Time in the model, of a text.", ("model",))
+        self._queue_seconds = self._histogram("abstracts_queue_seconds", "Time waiting for the model.", ("model",))
+        self._load_seconds = self._histogram("abstracts_model_load_seconds", "Time to load a model.", ("model",))
+        self._refusals = self.counter("abstracts_refusals", "Refusals by the limit that was reached.", ("limit",))
+        for limit in get_args(Limit):
+            self._refusals.labels(limit)
+        self._chunks = self.counter("abstracts_chunks", "Chunks of jobs, worked off or given back.", ("outcome",))
+        self._left = (
+            self.gauge("abstracts_jobs_open", "Jobs in the store that are not over.", "mostrecent"),
+            self.gauge("abstracts_chunks_waiting", "Chunks of jobs that nobody works on.", "mostrecent"),
+            self.gauge("abstracts_chunks_held", "Chunks of jobs that are being worked on.", "mostrecent"),
+        )
+        self._connections = self.gauge("abstracts_connections", "Connections that are open.", "livesum")
         self._ended = self.counter(
             "abstracts_server_ended", "Requests and connections that the server itself ended.", ("reason",)
         )
-        self._workers = self.gauge("abstracts_workers", "Processes that count.", "livesum")
-        self._workers.set(1)
+        self.gauge("abstracts_workers", "Processes that count.", "livesum").set(1)
+        about = self.gauge("abstracts_build_info", "What runs; always 1.", "livemax", ("version", "python"))
+        about.labels(product_version(), python_version()).set(1)
+        self._watch_process()
 
     def counter(self, name: str, text: str, labels: tuple[str, ...] = ()) -> Counter:
         """A new counter. Each metric is made once for each Metrics."""
@@ -69,19 +94,40 @@ class Metrics:
         children[0].inc()
         children[1].observe(seconds)
 
-    def answer(self, outcome: Outcome, timings: Mapping[str, float]) -> None:
+    def answer(self, model: str, outcome: Outcome, source: Source, timings: Mapping[str, float]) -> None:
         """Counts a prediction; `timings` of a run of the model, in seconds, are observed."""
-        child = self._by_outcome.get(outcome)
+        child = self._by_answer.get((model, outcome, source))
         if child is None:
-            child = self._by_outcome[outcome] = self._answers.labels(outcome)
+            child = self._by_answer[model, outcome, source] = self._answers.labels(model, outcome, source)
         child.inc()
         if outcome == "miss":
-            self._model_seconds.observe(timings.get("model", 0.0))
-            self._queue_seconds.observe(timings.get("queue", 0.0))
+            self._model_seconds.labels(model).observe(timings.get("model", 0.0))
+            self._queue_seconds.labels(model).observe(timings.get("queue", 0.0))
 
-    def paper(self, outcome: str) -> None:
-        """Counts a PDF: "read", or the slug of its problem."""
+    def paper(self, outcome: str, seconds: float) -> None:
+        """Counts a PDF: "read", or the slug of its problem; what could not be read for want of a place took no time."""
         self._papers.labels(outcome).inc()
+        if outcome == "pdf-busy":
+            self.refused("pdf")
+        else:
+            self._pdf_seconds.observe(seconds)
+
+    def refused(self, limit: Limit) -> None:
+        """Counts a refusal."""
+        self._refusals.labels(limit).inc()
+
+    def load(self, model: str) -> AbstractContextManager[object]:
+        """Around the loading of a model."""
+        return self._load_seconds.labels(model).time()
+
+    def chunk(self, outcome: Literal["finished", "given-back"]) -> None:
+        """Counts a chunk that this process had."""
+        self._chunks.labels(outcome).inc()
+
+    def left(self, jobs: int, waiting: int, held: int) -> None:
+        """Shows what is left to do: jobs that are not over, and their chunks that wait and that are held."""
+        for gauge, number in zip(self._left, (jobs, waiting, held), strict=True):
+            gauge.set(number)
 
     def ended(self, reason: str) -> None:
         """Counts what the server ended without the application."""
@@ -97,6 +143,28 @@ class Metrics:
             for kind, number in now.errors.items():
                 errors.follow(number, kind)
             available.set(not now.out)
+
+        self.watch(look)
+
+    def watch_queues(self, waiting: Mapping[str, Callable[[], int]]) -> None:
+        """Shows how many wait in each queue."""
+        text = "Texts that wait for a model, and PDFs that wait for a process."
+        gauge = self.gauge("abstracts_queue_length", text, "livesum", ("queue",))
+
+        def look() -> None:
+            for queue, count in waiting.items():
+                gauge.labels(queue).set(count())
+
+        self.watch(look)
+
+    def _watch_process(self) -> None:
+        memory = self.gauge("abstracts_process_resident_memory_bytes", "Memory of the processes that count.", "livesum")
+        text = "Processor time of the processes that count, and of those that read PDFs."
+        cpu = Followed(self.counter("abstracts_process_cpu_seconds", text))
+
+        def look() -> None:
+            memory.set(resident_bytes())
+            cpu.follow(cpu_seconds())
 
         self.watch(look)
 
@@ -117,6 +185,11 @@ class Metrics:
         It must not wait, nor raise.
         """
         self._watched.append(look)
+
+    def tick(self, connections: int) -> None:
+        """What the server calls about once a second: so many connections are open now."""
+        self._connections.set(connections)
+        self.look()
 
     def look(self) -> None:
         """Takes over what is counted elsewhere."""

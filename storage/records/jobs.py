@@ -5,10 +5,10 @@ import itertools
 import logging
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from storage.base import Backend
 from storage.errors import Conflict, Corrupt, NameTaken
@@ -34,6 +34,14 @@ class Claim:
     job: Job
     number: int
     held: Held
+
+
+class Left(NamedTuple):
+    """What is left to do: jobs that are not over, and their chunks that wait and that are held."""
+
+    jobs: int
+    waiting: int
+    held: int
 
 
 class Jobs:
@@ -162,6 +170,18 @@ class Jobs:
     def waiting(self) -> list[Waiting]:
         """The jobs with work left, in the order in which they came. Some may be over or gone."""
         return self._listings.waiting()
+
+    def left(self) -> Left:
+        """What is left to do of all jobs but those that are damaged. It asks for the state of every such chunk."""
+        jobs = waiting = held = 0
+        for each in self.waiting():
+            with suppress(Corrupt):
+                job = self.find(each.id)
+                if job is not None and not job.over:
+                    states = [state for _, state, _ in self._chunks.unfinished(job)]
+                    free = sum(self._chunks.is_free(state) for state in states)
+                    jobs, waiting, held = jobs + 1, waiting + free, held + len(states) - free
+        return Left(jobs, waiting, held)
 
     def todo(self, id: str, most: int) -> list[tuple[int, str | None]]:
         """The first chunks that may be claimed, each with the holder that it had; none if the job is to wait."""

@@ -97,8 +97,10 @@ def test_the_text_beyond_the_queue_is_turned_away_at_once(
     others = [pool.submit(classifier.classify, text) for text in ("proof", "cells")]
     refused, waiting = wait(others, WAIT, FIRST_COMPLETED)
     assert isinstance(refused.pop().exception(), Overloaded)
+    assert classifier.waiting == 1
     engine.may_end.release(2)
     assert running.result(WAIT).scores == waiting.pop().result(WAIT).scores
+    assert classifier.waiting == 0
 
 
 def test_a_text_that_waits_past_its_deadline_is_turned_away_and_leaves_its_place(

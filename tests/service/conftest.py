@@ -27,6 +27,7 @@ class StandIn:
     """Scores a text by its hash; counts its runs; can be held up and made to fail."""
 
     loaded = True
+    waiting = 0
 
     def __init__(self) -> None:
         self.texts: list[str] = []

@@ -66,9 +66,10 @@ def test_metrics_count_requests_answers_and_the_store(client: FlaskClient, servi
     client.get("/nope")
     assert metric(client, 'abstracts_requests_total{method="POST",route="/api/predict/",status="200"}') == 3
     assert metric(client, 'abstracts_requests_total{method="GET",route="",status="404"}') == 1
-    assert metric(client, 'abstracts_answers_total{outcome="hit"}') == 2
-    assert metric(client, 'abstracts_answers_total{outcome="miss"}') == 1
-    assert metric(client, "abstracts_model_seconds_count") == 1
+    answers = 'abstracts_answers_total{model="arxiv-mini",'
+    assert metric(client, f'{answers}outcome="hit",source="memory"}}') == 2
+    assert metric(client, f'{answers}outcome="miss",source="model"}}') == 1
+    assert metric(client, 'abstracts_model_seconds_count{model="arxiv-mini"}') == 1
     assert metric(client, "abstracts_store_available") == 1
     services.store.down = True
     for _ in range(3):
