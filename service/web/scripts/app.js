@@ -4,6 +4,7 @@ import { send } from "./ask.js";
 import { drawFacts, origin, reading } from "./answer.js";
 import { wireCopies } from "./copies.js";
 import { byId } from "./dom.js";
+import { wireFiles } from "./files.js";
 import { fail, neededKey, tell, wireForm, working } from "./form.js";
 import { readKey, wireKey } from "./key.js";
 import { describeLabels, Models } from "./models.js";
@@ -24,6 +25,18 @@ function options() {
   return Object.fromEntries(Object.entries(chosen).filter(([, value]) => value !== null));
 }
 
+/** The same as parts of a form or of a query. */
+function parts() {
+  const model = models.chosen();
+  return model && !model.default ? { ...options(), model: model.name } : options();
+}
+
+/** A paper's answer, with its abstract where it can be corrected. */
+function showPaper(answered, note) {
+  fill(answered.body.abstract, note);
+  return show(requestFor(answered.body.abstract), answered);
+}
+
 /** Path and body of the request for a text. */
 function requestFor(abstract) {
   const model = models.chosen();
@@ -37,10 +50,11 @@ async function classify(event) {
     const key = neededKey();
     await models.load(key);
     const request = requestFor(byId("abstract").value);
-    show(request, await send(request.path, request.body, { key, signal, slow }));
+    tell(show(request, await send(request.path, request.body, { key, signal, slow })));
   });
 }
 
+/** Shows an answer, and returns it in a sentence. */
 function show(request, answered) {
   shown = { request, answered, all: false };
   drawFacts(answered, models.named(answered.body.model));
@@ -49,7 +63,7 @@ function show(request, answered) {
   const named = chosen.map(({ code, score }) => `${code} ${score.toFixed(2)}`).join(", ") || "no label reaches the threshold";
   const { body, milliseconds } = answered;
   const notes = [reading(body) && `read ${reading(body)}`, ...(body.warnings || []).map((warning) => warning.detail)];
-  tell([`${body.model}, ${origin(body)}, ${milliseconds.toFixed(0)} ms: ${named}.`, ...notes].filter(Boolean).join(" "));
+  return [`${body.model}, ${origin(body)}, ${milliseconds.toFixed(0)} ms: ${named}.`, ...notes].filter(Boolean).join(" ");
 }
 
 /** Draws the scores for threshold and top_k as they are; without the model's own threshold, as the service chose. */
@@ -114,13 +128,15 @@ function wire() {
   });
   document.querySelectorAll(".example").forEach((button) => button.addEventListener("click", () => fill(button.value)));
   wireForm();
+  wireFiles(models, parts, showPaper);
   wireCopies(standing, () => readKey().key, tell);
   wireKey(loadModels);
 }
 
-/** Puts a text into its field, as if it had been typed. */
-function fill(text) {
+/** Puts a text into its field, as if it had been typed, and says where it comes from. */
+function fill(text, note = "") {
   byId("abstract").value = text;
+  byId("abstract-note").textContent = note;
   byId("abstract").dispatchEvent(new Event("input", { bubbles: true }));
 }
 

@@ -5,7 +5,8 @@ import { byId } from "./dom.js";
 import { readKey } from "./key.js";
 import { Trouble } from "./trouble.js";
 
-const FIELDS = ["key", "abstract", "model", "top_k", "threshold"];
+const FIELDS = ["key", "abstract", "files", "model", "top_k", "threshold"];
+const SENDERS = ["send", "send-files"];
 
 let controller = null;
 let counting = null;
@@ -66,14 +67,14 @@ export function wireForm() {
 function begin(text) {
   counting?.abort();
   FIELDS.forEach(unmark);
-  byId("send").setAttribute("aria-disabled", "true");
+  SENDERS.forEach((name) => byId(name).setAttribute("aria-disabled", "true"));
   byId("cancel").hidden = false;
   tell(text);
 }
 
 function finish() {
   controller = null;
-  byId("send").removeAttribute("aria-disabled");
+  SENDERS.forEach((name) => byId(name).removeAttribute("aria-disabled"));
   if (document.activeElement === byId("cancel")) byId("send").focus();
   byId("cancel").hidden = true;
 }

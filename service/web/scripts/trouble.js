@@ -45,6 +45,7 @@ export function fromNonsense(status) {
 /** For a request without an answer. */
 export function fromFailure(error) {
   if (error.name === "AbortError") return new Trouble("Cancelled.");
+  if (error.name === "TimeoutError") return new Trouble("The service did not answer in time.");
   if (!navigator.onLine) return new Trouble("This device has no network. Connect it, then send it again.");
   return new Trouble("The service cannot be reached. Check your network, and whether the service runs; then send it again.");
 }
