@@ -121,7 +121,7 @@ class Services:
         """Counts the usage of API keys."""
         from service.telemetry.usage import UsageMeter
 
-        return UsageMeter(self.usages)
+        return UsageMeter(self.usages, self.keys)
 
     @once
     def registry(self) -> "Registry":

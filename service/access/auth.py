@@ -11,14 +11,12 @@ from typing import Literal
 from cachetools import LRUCache
 
 from service.errors import ServiceError
-from storage.errors import Expired, KeyRejected, Malformed, Revoked, StorageError, Unavailable
+from storage.errors import Expired, KeyRejected, Malformed, Revoked, Unavailable
 from storage.records.apikeys import ApiKey, Keys
 
 Scope = Literal["predict", "read"]
 
 REMEMBERED_KEYS = 10_000
-USE_NOTED_EVERY = 60.0
-"""Seconds between two notes of a key's last use."""
 ASK_AGAIN_AFTER = 5.0
 """Seconds for which a store that did not answer is not asked for the same key again."""
 
@@ -54,7 +52,6 @@ class _Checked:
     key: ApiKey
     checked_at: float
     ask_at: float
-    noted_at: float
 
 
 class Authenticator:
@@ -86,18 +83,16 @@ class Authenticator:
             checked = self._check(presented, digest, checked, now)
         if _has_expired(checked.key):
             raise ServiceError("key-refused", _REASONS[Expired])
-        if now - checked.noted_at >= USE_NOTED_EVERY:
-            self._note_use(checked, now)
         return checked.key
 
     def remembered(self, presented: str) -> ApiKey | None:
-        """The key's record if nothing has to be asked for or noted; otherwise None, which says nothing of the key."""
+        """The key's record if nothing has to be asked for; otherwise None, which says nothing of the key."""
         digest, now = _digest(presented), self._clock()
         with self._lock:
             checked = self._checked.get(digest)
         if (
             checked is None
-            or now >= min(checked.ask_at, checked.checked_at + self._outage_ttl, checked.noted_at + USE_NOTED_EVERY)
+            or now >= min(checked.ask_at, checked.checked_at + self._outage_ttl)
             or _has_expired(checked.key)
         ):
             return None
@@ -114,17 +109,10 @@ class Authenticator:
             with self._lock:
                 self._checked.pop(digest, None)
             raise ServiceError("key-refused", _REASONS.get(type(error), _UNKNOWN)) from error
-        checked = _Checked(key, now, now + self._ttl, before.noted_at if before else now - USE_NOTED_EVERY)
+        checked = _Checked(key, now, now + self._ttl)
         with self._lock:
             self._checked[digest] = checked
         return checked
-
-    def _note_use(self, checked: _Checked, now: float) -> None:
-        checked.noted_at = now
-        try:
-            self._keys.touch_used(checked.key.id, datetime.now(UTC))
-        except StorageError:
-            return  # counted by the guard; the next note is a minute away, and no answer depends on it
 
 
 def _digest(presented: str) -> bytes:

@@ -5,11 +5,13 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
-from datetime import date
+from contextlib import suppress
+from datetime import UTC, date, datetime
 from typing import Final
 
 from storage import forks
 from storage.errors import StorageError
+from storage.records.apikeys import Keys
 from storage.records.usage import Usage, Usages, new_process
 
 WRITE_EVERY: Final = 60.0
@@ -28,15 +30,16 @@ Place = tuple[int, str]
 
 
 class UsageMeter:
-    """Counts for each key and day what Usage has. Thread safe; to count waits for nothing.
+    """Counts for each key and day what Usage has, and notes each key's last use. Thread safe; nothing waits for it.
 
     What the store does not take is kept and written when it takes it; `lost` counts what found no room meanwhile. The
     thread starts in the process that first counts.
     """
 
-    def __init__(self, usages: Usages, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, usages: Usages, keys: Keys, now: Callable[[], float] = time.time) -> None:
         """`now` gives unix seconds."""
         self._usages = usages
+        self._keys = keys
         self._now = now
         self.lost = 0
         self._begin()
@@ -47,6 +50,7 @@ class UsageMeter:
         self._process = new_process()
         self._counted: dict[Place, Usage] = {}
         self._unwritten: set[Place] = set()
+        self._used: dict[str, float] = {}
         self._failing = False
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -57,6 +61,7 @@ class UsageMeter:
             usage = self._usage(key)
             usage.requests += 1
             usage.pdfs += pdf
+            self._used[key] = self._now()
 
     def answer(self, key: str, *, hit: bool, model_seconds: float) -> None:
         """Counts the answer to an abstract: a hit, unless this call ran the model, for so long."""
@@ -112,15 +117,21 @@ class UsageMeter:
             if enough():
                 kept.add(place)
                 continue
-            with self._lock:
-                usage = self._counted[place] + Usage()
             try:
-                self._usages.write(date.fromordinal(EPOCH + place[0]), place[1], self._process, usage, ended=ended)
+                self._write_one(*place, ended=ended)
             except StorageError as exc:
                 kept.add(place)
                 error = exc
         self._tell(error)
         return kept
+
+    def _write_one(self, day: int, key: str, *, ended: bool) -> None:
+        with self._lock:
+            usage, used = self._counted[day, key] + Usage(), self._used.pop(key, None)
+        self._usages.write(date.fromordinal(EPOCH + day), key, self._process, usage, ended=ended)
+        if used is not None:
+            with suppress(StorageError):  # counted and logged by the breaker; the next use will be noted
+                self._keys.touch_used(key, datetime.fromtimestamp(used, UTC))
 
     def _tell(self, error: StorageError | None) -> None:
         if error is not None and not self._failing:

@@ -21,8 +21,8 @@ logger = logging.getLogger(__name__)
 NAMESPACE: Final = "keys"
 SCOPES: Final = frozenset({"predict", "read"})
 MAX_NAME: Final = 100
-LAST_USE_STEP: Final = timedelta(minutes=1)
-"""A key's last use is written at most this often."""
+LAST_USE_STEP: Final = timedelta(seconds=30)
+"""A key's last use is written at most this often, however many processes note it."""
 
 # Listing must not need a scan, which not every backend has; so the ids are kept in one document beside the keys.
 INDEX: Final = "index"
@@ -171,7 +171,7 @@ class Keys:
         return [key for key in named if key.revoked_at is None] or named
 
     def touch_used(self, id: str, when: datetime) -> None:
-        """Note a use, unless one of the last minute is noted already. An unknown key is ignored."""
+        """Note a use, unless a later one, or one of the half minute before, is noted. An unknown key is ignored."""
         entry = self._backend.get(NAMESPACE, _at(id)) if is_id(id) else None
         if entry is None:
             return

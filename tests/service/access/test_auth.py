@@ -58,7 +58,6 @@ def test_a_checked_key_is_not_asked_for_again(bench: Bench) -> None:
     assert bench.authenticator.authenticate(bench.key).id == bench.record.id
     calls = bench.store.calls
     bench.now += TTL - 1
-    bench.authenticator._checked[next(iter(bench.authenticator._checked))].noted_at = bench.now
     bench.authenticator.authenticate(bench.key)
     assert bench.store.calls == calls
 
@@ -162,13 +161,6 @@ def test_a_key_that_was_refused_is_not_trusted_in_an_outage(bench: Bench) -> Non
     bench.store.down = True
     with pytest.raises(Unavailable):
         bench.authenticator.authenticate(bench.key)
-
-
-def test_the_last_use_is_noted(bench: Bench) -> None:
-    bench.authenticator.authenticate(bench.key)
-    noted = bench.keys.get(bench.record.id)
-    assert noted is not None
-    assert noted.last_used_at is not None
 
 
 def test_a_wrong_secret_is_refused_although_the_id_is_known(bench: Bench) -> None:

@@ -88,7 +88,7 @@ def make_lane(services: Any) -> Lane:
     metrics = Metrics()
     limiter = make_limiter("memory://", MemoryBackend(), dict.fromkeys(("ip", "key", "inference"), LOOSE))
     limits = RateLimits(strategy_of(limiter), ip=LOOSE, key=LOOSE, inference=LOOSE)
-    meter = NoMeter(Usages(MemoryBackend()))
+    meter = NoMeter(Usages(MemoryBackend()), services.keys)
     predictor = Predictor(services.predictions, services.memory, metrics, meter, flight_timeout=1.0)
     gate = Gate(services.authenticator, limits, metrics, meter, None, services.cors)
     return Lane(services.models, predictor, services.authenticator, limits, gate, hops=0, near=False)

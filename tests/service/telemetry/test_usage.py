@@ -15,6 +15,7 @@ import pytest
 from service.telemetry import usage
 from service.telemetry.usage import UsageMeter
 from storage.errors import Unavailable
+from storage.records.apikeys import Keys
 from storage.records.usage import Usage, Usages
 from tests.contracts.backend_store import Clock
 from tests.service.faults import FailingBackend
@@ -30,8 +31,8 @@ class Counted:
         self.clock = Clock()
         self.clock.time = datetime(2026, 11, 25, 12, tzinfo=UTC).timestamp()
         self.store = FailingBackend()
-        self.usages = Usages(self.store)
-        self.meter = UsageMeter(self.usages, self.clock)
+        self.usages, self.keys = Usages(self.store), Keys(self.store)
+        self.meter = UsageMeter(self.usages, self.keys, self.clock)
 
     def stored(self, *keys: str) -> dict[tuple[str, str], Usage]:
         """By day and key; of the last ten days."""
@@ -73,6 +74,18 @@ def test_only_what_is_new_is_written(counted: Counted) -> None:
     counted.meter.request("a")
     counted.meter.write()
     assert counted.stored("a") == {("2026-11-25", "a"): Usage(requests=2)}
+
+
+def test_the_last_use_of_a_key_is_noted_as_when_it_was(counted: Counted) -> None:
+    key = counted.keys.create("x", ["read"])[0].id
+    used = datetime.fromtimestamp(counted.clock(), UTC)
+    counted.meter.request(key)
+    counted.clock.advance(50)
+    counted.meter.answer(key, hit=True, model_seconds=0.0)  # a job's, perhaps
+    counted.meter.write()
+    found = counted.keys.get(key)
+    assert found is not None
+    assert found.last_used_at == used
 
 
 def test_it_counts_for_the_day_on_which_it_happens(counted: Counted) -> None:
