@@ -14,10 +14,10 @@ UV_COMPILE := build/uv/bin/uv pip compile --quiet --universal --python-version 3
 CHECKPOINT := build/all-MiniLM-L6-v2
 CHECKPOINT_SHA256 := 53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db
 
-.PHONY: help setup run key test lint format bench screenshot lock checkpoint clean
+.PHONY: help setup run key test test-image lint format bench screenshot lock checkpoint clean
 
 help: ## Show this list
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name what; do \
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name what; do \
 	printf 'make %-11s %s\n' "$$name" "$$what"; done
 
 setup: $(VENV)/.serve $(VENV)/.command ## Make the environment and the store; starts no server
@@ -32,6 +32,9 @@ key: $(VENV)/.serve $(VENV)/.command ## Make another API key and print it
 test: $(VENV)/.dev $(VENV)/.command checkpoint build/npm/.installed ## Run all tests
 	@tests/packages.sh
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+test-image: $(VENV)/.dev $(VENV)/.command ## Build and run the container image, where podman or docker is
+	@$(BIN)/python -m pytest tests/deploy/image.py
 
 lint: $(VENV)/.dev ## Check style, format and types
 	@$(BIN)/ruff check .

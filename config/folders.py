@@ -51,7 +51,10 @@ def _make(folder: Path, setting: str) -> Path:
 def _remedy(path: Path, command: str = "install -d -o {} {}") -> str:
     user = _user()
     give = command.format(user, shlex.quote(str(path)))
-    return f"the user {user} cannot write there. Set another place, or run: sudo {give}"
+    return (
+        f"the user {user} cannot write there. Set another place; of a container, give what is mounted there to the "
+        f"user {os.geteuid()} (chown, or fsGroup in Kubernetes); or run: sudo {give}"
+    )
 
 
 def _user() -> str:

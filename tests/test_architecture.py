@@ -26,7 +26,7 @@ LAYERS: Final = {
     ),
     "storage": ({"errors"}, {"base", "forks"}, {"breaker"}, {"backends", "records"}, {"connect"}, {"ratelimit"}),
     "service": (
-        {"cores", "errors", "listings"},
+        {"alive", "cores", "errors", "listings"},
         {"telemetry"},
         {"access"},
         {"pdf"},

@@ -19,6 +19,7 @@ from multiprocessing.connection import Connection
 from typing import Final
 
 from config import Settings
+from service.alive import host_here
 from service.front.running import announced
 from service.front.supervisor import Supervisor
 from service.front.worker import Served, Worker
@@ -56,7 +57,7 @@ def run(settings: Settings, load: Callable[[], Served], greet: Callable[[], None
 
 def base_url(settings: Settings) -> str:
     """Where clients on this machine find the server."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104 (compared, not bound)
+    host = host_here(settings)
     return f"http://[{host}]:{settings.port}" if ":" in host else f"http://{host}:{settings.port}"
 
 
