@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from model.errors import ArtifactError
+from model.labels import About, Groups, arxiv_about, arxiv_groups, label_faults
 from model.text import NORMALISER_VERSION
 
 FORMAT = 1
@@ -42,7 +43,9 @@ class Manifest:
     labels: in the order of the scores. threshold: the operating point that a request without one gets. max_tokens:
     incl. [CLS] and [SEP]. files: SHA-256 (hex) of each file. architecture: the encoder's shape. checkpoint: what it
     was trained from. training: command, recipe, data digests. scores: measured on held-out data. encoder: `name` and
-    `digest` of the artifact whose encoder and tokenizer this one shares; empty when it has its own.
+    `digest` of the artifact whose encoder and tokenizer this one shares; empty when it has its own. groups: the group
+    that a label belongs to; in a head of sigmoids no label's score is above that of its group. about: `name` and `url`
+    of labels and groups, which decide nothing.
     """
 
     name: str
@@ -61,17 +64,23 @@ class Manifest:
     training: Mapping[str, Any] = field(default_factory=dict)
     scores: Mapping[str, Any] = field(default_factory=dict)
     encoder: Mapping[str, str] = field(default_factory=dict)
+    groups: Groups = field(default_factory=dict)
+    about: About = field(default_factory=dict)
     licence: str = ""
     created: str = ""
     format: int = FORMAT
 
     def digest(self) -> str:
         """`sha256:` over all that decides what a text's scores are."""
-        identity = {
-            key: value for key, value in asdict(self).items() if key in _IDENTITY or (key == "encoder" and value)
-        }
+        decisive = _IDENTITY | ({"encoder"} if self.encoder else set()) | ({"groups"} if self.bounds else set())
+        identity = {key: value for key, value in asdict(self).items() if key in decisive}
         canonical = json.dumps(identity, sort_keys=True, separators=(",", ":"))
         return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
+
+    @property
+    def bounds(self) -> bool:
+        """Whether groups keep scores down."""
+        return bool(self.encoder and self.groups) and self.activation == "sigmoid"
 
     def faults(self) -> list[str]:
         """What keeps this manifest from being used."""
@@ -92,7 +101,8 @@ class Manifest:
             f"encoder {self.encoder!r} is not a name and a digest": bool(self.encoder)
             and (set(self.encoder) != {"name", "digest"} or not NAME.fullmatch(str(self.encoder["name"]))),
         }
-        return [fault for fault, found in checks.items() if found]
+        found = [fault for fault, is_so in checks.items() if is_so]
+        return found + list(label_faults(self.labels, self.about, self.groups))
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,10 +194,12 @@ def write_manifest(path: Path, manifest: Manifest) -> None:
 def write_artifact(out: Path, files: Mapping[str, bytes], manifest: Mapping[str, Any]) -> Artifact:
     """Write an artifact to `out`, whole or not at all, replacing one that is there; returns it opened.
 
-    `manifest`: the fields of Manifest except `name`, which is that of the folder, and `files`.
+    `manifest`: the fields of Manifest except `name`, which is that of the folder, and `files`. Where it says nothing of
+    labels that are arXiv's, it is told.
     """
     digests = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
-    checked = Manifest(**{**manifest, "name": out.name, "files": digests})
+    arxiv = {"about": arxiv_about(manifest["labels"]), "groups": arxiv_groups(manifest["labels"])}
+    checked = Manifest(**{**arxiv, **manifest, "name": out.name, "files": digests})
     if faults := checked.faults():
         raise ArtifactError(f"{out}: {'; '.join(faults)}")
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -216,7 +228,23 @@ def restamp(path: Path) -> Artifact:
         current = _read_manifest(encoder if (encoder / MANIFEST).is_file() else SHIPPED / encoder.name)
         if replace(current, normaliser=manifest.normaliser).digest() == manifest.encoder["digest"]:
             stamped = replace(stamped, encoder={"name": current.name, "digest": current.digest()})
-    write_manifest(path, stamped)
+    return _rewrite(path, manifest, stamped)
+
+
+def rename(path: Path, about: About | None = None, groups: Groups | None = None) -> Artifact:
+    """Write down what an artifact's labels are called and which belong together, by default as arXiv does; returns it.
+
+    Groups of a head are in its digest, names are not. ArtifactError if they are not of its labels.
+    """
+    manifest = _read_manifest(path)
+    labels = manifest.labels
+    about, groups = (arxiv_about(labels), arxiv_groups(labels)) if about is None else (about, groups or {})
+    return _rewrite(path, manifest, replace(manifest, about=about, groups=groups))
+
+
+def _rewrite(path: Path, manifest: Manifest, changed: Manifest) -> Artifact:
+    """The artifact with another manifest, opened; if it cannot be used so, it stays as it was."""
+    write_manifest(path, changed)
     try:
         return Artifact.open(path)
     except ArtifactError:

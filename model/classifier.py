@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from tokenizers import Tokenizer
 
-from model.artifact import HEAD, Artifact
+from model.artifact import Artifact
 from model.budget import MemoryBudget
 from model.engines.base import Engine
 from model.errors import EngineError, ModelUnavailable, Overloaded
@@ -25,14 +25,12 @@ def litert_engine(artifact: Artifact, threads: int) -> Engine:
     """The artifact's graph, or its head on the graph that it shares, in this process."""
     from model.engines.litert import LiteRTEngine
 
-    labels = len(artifact.manifest.labels)
     if artifact.encoder is None:
-        return LiteRTEngine(artifact.graph, labels, threads)
-    from model.engines.head import HeadEngine, load_head
+        return LiteRTEngine(artifact.graph, len(artifact.manifest.labels), threads)
+    from model.engines.head import HeadEngine, open_head
 
-    head = load_head(artifact.path / HEAD, labels)
-    encoder = LiteRTEngine(artifact.graph, len(artifact.encoder.manifest.labels), threads)
-    return HeadEngine(encoder, head, artifact.manifest.activation)
+    head = open_head(artifact)
+    return HeadEngine(LiteRTEngine(artifact.graph, len(artifact.encoder.manifest.labels), threads), head)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from model.labels import described
 from model.registry import INSTALLABLE, Listing
 
 _COMMAND: Final = "abstracts model"
@@ -18,6 +19,7 @@ def describe(listing: Listing, default: str) -> dict[str, Any]:
         description |= {
             "digest": listing.artifact.digest,
             "labels": list(manifest.labels),
+            "about": described(manifest.labels, manifest.about, manifest.groups),
             "activation": manifest.activation,
             "threshold": manifest.threshold,
             "reads": ["abstract"],

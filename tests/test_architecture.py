@@ -17,7 +17,7 @@ from tests.sources import PRODUCT, Module, modules
 LAYERS: Final = {
     "model": (
         {"errors", "arrays"},
-        {"text", "tokens"},
+        {"labels", "text", "tokens"},
         {"artifact", "budget"},
         {"engines"},
         {"classifier", "registry"},

@@ -2,11 +2,18 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+
+class Encoded(NamedTuple):
+    """What a graph gave for a text: the scores of its own head, and the pooled vector [hidden] that any head reads."""
+
+    scores: tuple[float, ...]
+    features: "NDArray[np.float32]"
 
 
 class Engine(ABC):
@@ -19,6 +26,10 @@ class Engine(ABC):
         EngineError when the engine fails or gives back anything else.
         """
 
+    def run(self, ids: Sequence[int]) -> tuple[tuple[float, ...], Encoded | None]:
+        """The scores, and in the same run what other heads can be given; None where the engine cannot tell it."""
+        return self.scores(ids), None
+
     @abstractmethod
     def close(self) -> None:
         """Give back memory and connections; the engine cannot be used afterwards."""
@@ -28,5 +39,9 @@ class FeatureEngine(Engine):
     """An engine that also gives what its head reads, so that another head can be put on it."""
 
     @abstractmethod
+    def encode(self, ids: Sequence[int]) -> Encoded:
+        """What the graph gives for one text; EngineError as for scores, and when the graph gives no features."""
+
     def features(self, ids: Sequence[int]) -> "NDArray[np.float32]":
-        """The pooled vector [hidden] of one text; EngineError as for scores, and when the graph does not give it."""
+        """The pooled vector [hidden] alone."""
+        return self.encode(ids).features

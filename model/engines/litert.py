@@ -8,7 +8,7 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
 from model.arrays import Floats
-from model.engines.base import FeatureEngine
+from model.engines.base import Encoded, FeatureEngine
 from model.engines.checks import checked_scores
 from model.errors import EngineError
 
@@ -31,23 +31,31 @@ class LiteRTEngine(FeatureEngine):
 
     def scores(self, ids: Sequence[int]) -> tuple[float, ...]:
         """See Engine."""
-        return checked_scores(self._run(ids, self._scores), self._labels)
+        self._invoke(ids)
+        return checked_scores(self._interpreter.get_tensor(self._scores), self._labels)
 
-    def features(self, ids: Sequence[int]) -> Floats:
+    def run(self, ids: Sequence[int]) -> tuple[tuple[float, ...], Encoded | None]:
+        """See Engine."""
+        if self._features is None:
+            return self.scores(ids), None
+        encoded = self.encode(ids)
+        return encoded.scores, encoded
+
+    def encode(self, ids: Sequence[int]) -> Encoded:
         """See FeatureEngine."""
         if self._features is None:
             raise EngineError("the graph gives no features: build the artifact again")
-        features: Floats = self._run(ids, self._features)[0]
+        scores = self.scores(ids)
+        features: Floats = self._interpreter.get_tensor(self._features)[0]
         if not np.isfinite(features).all():
             raise EngineError("the graph gave features that are not finite")
-        return features
+        return Encoded(scores, features)
 
     def close(self) -> None:
         """See Engine."""
         self._interpreter = None
 
-    def _run(self, ids: Sequence[int], output: int) -> Any:
-        """The output's values after a run over `ids`; a copy."""
+    def _invoke(self, ids: Sequence[int]) -> None:
         try:
             if len(ids) != self._length:
                 self._length = 0
@@ -56,6 +64,5 @@ class LiteRTEngine(FeatureEngine):
                 self._length = len(ids)
             self._interpreter.set_tensor(self._input, np.asarray([ids], np.int32))
             self._interpreter.invoke()
-            return self._interpreter.get_tensor(output)
         except (ValueError, RuntimeError) as exc:
             raise EngineError(f"the graph failed on {len(ids)} tokens: {exc}") from exc

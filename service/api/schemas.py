@@ -163,6 +163,14 @@ class JobsResponse(Schema):
     next = fields.String(required=True, allow_none=True, metadata={"description": "Address of those before them."})
 
 
+class LabelDescription(Schema):
+    """What is said of a label."""
+
+    name = fields.String(metadata={"description": "What it is called."})
+    url = fields.String(metadata={"description": "Where it is described.", "format": "uri"})
+    group = fields.String(metadata={"description": "The group that it belongs to: the archive of a category."})
+
+
 class ModelResponse(Schema):
     """A model, ready or not."""
 
@@ -173,6 +181,11 @@ class ModelResponse(Schema):
     remedy = fields.String(metadata={"description": "What makes it ready."})
     digest = fields.String()
     labels = fields.List(fields.String())
+    about = fields.Dict(
+        keys=fields.String(),
+        values=fields.Nested(LabelDescription),
+        metadata={"description": "What labels, and groups of labels, are called; what is not known is absent."},
+    )
     activation = fields.String(validate=validate.OneOf(["sigmoid", "softmax"]))
     threshold = fields.Float()
     reads = fields.List(

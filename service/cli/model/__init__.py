@@ -1,5 +1,6 @@
 """`model`: which models there are, and how one is trained, measured and built."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import click
@@ -27,6 +28,7 @@ COMMANDS: Final = (
         "service.cli.model.likeness:likeness",
         "Make again, from the abstracts in FILES, the words and the table that tell what is like an abstract.",
     ),
+    LazyCommand("names", "service.cli.model.manage:names", "Write down what a model's labels are called."),
     LazyCommand("pull", "service.cli.model.pull:pull", "Get a checkpoint from the model hub."),
     LazyCommand("reload", "service.cli.model.manage:reload", "Have the running server read its models again."),
     LazyCommand("remove", "service.cli.model.manage:remove", "Remove the model, or else the checkpoint, of that name."),
@@ -66,8 +68,12 @@ def info(name: str, as_json: bool) -> None:
         description = _describe(opened.registry.get(name), opened.registry.default)
     if as_json:
         print_json(description)
-    else:
-        print_table(("FIELD", "VALUE"), _flat(description))
+        return
+    labels, about = description.pop("labels", ()), description.pop("about", {})
+    print_table(("FIELD", "VALUE"), _flat(description))
+    if labels:
+        click.echo()
+        print_table(("LABEL", "NAME", "GROUP", "ADDRESS"), (_label_row(label, about) for label in labels))
 
 
 def _row(listing: Listing, default: str) -> tuple[object, ...]:
@@ -76,6 +82,11 @@ def _row(listing: Listing, default: str) -> tuple[object, ...]:
     if listing.artifact is None:
         return (name, listing.state, None, None, todo)
     return (name, listing.state, len(listing.artifact.manifest.labels), listing.artifact.digest[:19], todo)
+
+
+def _label_row(label: str, about: Mapping[str, Mapping[str, str]]) -> tuple[object, ...]:
+    said = about.get(label, {})
+    return (label, said.get("name"), said.get("group"), said.get("url"))
 
 
 def _describe(listing: Listing, default: str) -> dict[str, Any]:

@@ -56,7 +56,7 @@ def evaluate(
         return
     for path, report in reports.items():
         title = f"\n{path.name}: {artifact.name} {artifact.digest[:19]} at threshold {report.threshold:g}\n"
-        print_report(report, title, sweep=True)
+        print_report(report, title, sweep=True, about=artifact.manifest.about)
 
 
 def _measure(

@@ -8,11 +8,12 @@ from typing import Final, Literal
 import click
 
 from config import env_file, make_model_dir, set_in_env_file
-from model.artifact import MANIFEST
+from model.artifact import MANIFEST, rename
 from model.artifact import restamp as restamp_artifact
+from model.labels import read_names
 from service.bootstrap import Services
 from service.cli.common import Command, services
-from service.cli.model.source import FOLDER, OUT, Source, checkpoints, model_dir, needs_tensorflow
+from service.cli.model.source import FILE, FOLDER, OUT, Source, checkpoints, model_dir, needs_tensorflow
 from service.front.running import reload_server
 
 VARIABLE: Final = "ABSTRACTS_DEFAULT_MODEL"
@@ -81,6 +82,19 @@ def restamp(folders: tuple[Path, ...]) -> None:
     for folder in folders:
         artifact = restamp_artifact(folder)
         click.echo(f"{artifact.name} is {artifact.digest}", err=True)
+
+
+@click.command(cls=Command)
+@click.argument("folder", type=Source(), metavar="NAME|DIR")
+@click.argument("file", type=FILE, required=False)
+def names(folder: Path, file: Path | None) -> None:
+    """Write down what a model's labels are called, and which belong together; without FILE, as arXiv does.
+
+    FILE is a JSON object: by label a name, or an object with `name` and perhaps `url` and `group`. Names change no
+    digest, groups do where they keep scores down: in a head of sigmoids, no label's score is above that of its group.
+    """
+    artifact = rename(folder, *(read_names(file) if file else ()))
+    click.echo(f"{artifact.name}: {len(artifact.manifest.about)} names; {artifact.digest}", err=True)
 
 
 @click.command(cls=Command)

@@ -9,8 +9,8 @@ import pytest
 from tokenizers import Tokenizer
 
 from model.arrays import softmax
-from model.engines.base import FeatureEngine
-from model.engines.head import Calibration, HeadEngine, LinearHead, load_head
+from model.engines.base import Encoded, FeatureEngine
+from model.engines.head import Calibration, Head, HeadEngine, LinearHead, load_head
 from model.errors import ArtifactError, EngineError, TrainingError
 from model.training.encoders import cache_name, compute_features
 from model.training.logistic import HeadRecipe, Split, fit_head, temperature
@@ -116,11 +116,11 @@ class CountingEngine(FeatureEngine):
         self.texts = 0
         self.fail_at = fail_at
 
-    def features(self, ids: Sequence[int]) -> np.ndarray[Any, Any]:
+    def encode(self, ids: Sequence[int]) -> Encoded:
         if self.texts == self.fail_at:
             raise EngineError("told to fail")
         self.texts += 1
-        return np.array([len(ids), sum(ids), ids[1]], np.float32)
+        return Encoded((), np.array([len(ids), sum(ids), ids[1]], np.float32))
 
     def scores(self, ids: Sequence[int]) -> tuple[float, ...]:
         raise EngineError("not asked for")
@@ -158,7 +158,7 @@ def test_a_head_comes_back_as_it_was_and_scores(tmp_path: Path) -> None:
     head = LinearHead(random.normal(size=(3, LABELS)).astype(np.float32), np.zeros(LABELS, np.float32))
     calibrated = Calibration((0.5,) * LABELS, (1.0, 0.0, 0.0)).fold(head)
     (tmp_path / "head.npz").write_bytes(calibrated.to_bytes())
-    engine = HeadEngine(CountingEngine(), load_head(tmp_path / "head.npz", LABELS), "softmax")
+    engine = HeadEngine(CountingEngine(), Head(load_head(tmp_path / "head.npz", LABELS), "softmax"))
     features = np.array([[4, 9, 2]], np.float32)
     expected = softmax(head.logits(features) * 0.5 + np.array([1, 0, 0], np.float32))[0]
     assert engine.scores([1, 2, 3, 3]) == pytest.approx(expected, abs=1e-6)
@@ -168,7 +168,7 @@ def test_a_head_that_does_not_fit_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "head.npz"
     path.write_bytes(LinearHead(np.zeros((4, LABELS), np.float32), np.zeros(LABELS, np.float32)).to_bytes())
     with pytest.raises(EngineError, match="reads 4 features"):
-        HeadEngine(CountingEngine(), load_head(path, LABELS), "sigmoid").scores([1, 2])
+        HeadEngine(CountingEngine(), Head(load_head(path, LABELS), "sigmoid")).scores([1, 2])
     with pytest.raises(ArtifactError, match="for 5 labels"):
         load_head(path, 5)
     path.write_bytes(LinearHead(np.full((4, LABELS), np.nan, np.float32), np.zeros(LABELS, np.float32)).to_bytes())

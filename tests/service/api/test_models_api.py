@@ -28,6 +28,13 @@ def test_a_ready_model_tells_how_it_answers(client: FlaskClient) -> None:
     assert "remedy" not in body
 
 
+def test_labels_have_names_addresses_and_groups(services: TestServices, key: str, model_dir: Path) -> None:
+    about = {"cs": {"name": "Computer Science", "url": "https://arxiv.org/list/cs/recent"}, "all": {"name": "All"}}
+    write_artifact(model_dir, "named", about=about, groups={"cs": "all"})
+    body = with_key(create_app(services=services), key).get("/api/models/named").get_json()
+    assert body["about"] == {"cs": {**about["cs"], "group": "all"}, "all": {"name": "All"}}
+
+
 def test_one_that_is_not_installed_tells_what_installs_it(client: FlaskClient) -> None:
     body = client.get("/api/models/scibert-multi").get_json()
     assert body["state"] == "not installed"

@@ -9,6 +9,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from model.artifact import Artifact
 from service.cli.model import train as model_train
 from service.cli.model.source import needs_tensorflow
 from service.cli.model.train import train
@@ -42,7 +43,8 @@ def test_info_shows_labels_and_provenance(run: Run) -> None:
     assert found["labels"] == list(LABELS)
     assert found["digest"].startswith("sha256:")
     assert found["precision"] == "int8"
-    assert "astro-ph cs hep-ph math" in run("model", "info", "arxiv-mini").stdout
+    table = run("model", "info", "arxiv-mini").stdout
+    assert table.splitlines()[-len(LABELS) :] == [f"{label:8}  -     -      -" for label in LABELS]
     assert "scibert-multi" in failed(run("model", "info", "nosuch"))
 
 
@@ -71,6 +73,21 @@ def test_evaluate_prints_summary_labels_and_sweep(run: Run, tmp_path: Path) -> N
     assert all(
         word in table for word in ("MICRO-F1", "MACRO-F1", "TOP-1", "ECE", "SUPPORT", "THRESHOLD", "hep-ph", "0.35")
     )
+
+
+def test_tables_say_what_labels_are_called(run: Run, tmp_path: Path, model_dir: Path) -> None:
+    assert run("model", "names", "arxiv-mini").exit_code == 0
+    table = run("model", "info", "arxiv-mini").stdout
+    assert "hep-ph    High Energy Physics - Phenomenology" in table
+    assert "https://arxiv.org/list/hep-ph/recent" in table
+    assert parsed(run("model", "info", "arxiv-mini", "--json"))["about"]["cs"]["name"] == "Computer Science"
+    assert "Computer Science" in run("model", "evaluate", rows(tmp_path / "a.jsonl", ["cs"])).stdout
+    (tmp_path / "names.json").write_text('{"cs": {"name": "Informatik", "group": "alles"}}')
+    assert run("model", "names", "arxiv-mini", tmp_path / "names.json").exit_code == 0
+    manifest = Artifact.open(model_dir / "arxiv-mini").manifest
+    assert (manifest.about, manifest.groups) == ({"cs": {"name": "Informatik"}}, {"cs": "alles"})
+    (tmp_path / "names.json").write_text('{"biology": "Biology"}')
+    assert "about is not about labels" in failed(run("model", "names", "arxiv-mini", tmp_path / "names.json"))
 
 
 def test_evaluate_takes_an_artifact_folder(run: Run, tmp_path: Path) -> None:
