@@ -24,7 +24,15 @@ LAYERS: Final = {
         {"checkpoints"},
         {"training"},
     ),
-    "storage": ({"errors"}, {"base", "forks"}, {"breaker"}, {"backends", "records"}, {"connect"}, {"ratelimit"}),
+    "storage": (
+        {"errors"},
+        {"base", "forks"},
+        {"breaker"},
+        {"deadline"},
+        {"backends", "records"},
+        {"connect"},
+        {"ratelimit"},
+    ),
     "service": (
         {"alive", "cores", "errors", "listings"},
         {"telemetry"},

@@ -39,13 +39,15 @@ SESSION_PAUSE: Final = 0.001
 class Connection:
     """An open connection. `collections` maps each namespace to its collection, behind the breakers of `nodes`."""
 
-    def __init__(self, cluster: Any, bucket: Any, scope: str, nodes: Nodes) -> None:
+    def __init__(self, cluster: Any, bucket: Any, scope: str, nodes: Nodes, timeout: float) -> None:
         self._cluster = cluster
         self._bucket = bucket
         self._scope = scope
         self._nodes = nodes
         nodes.connected = self.nodes_connected
-        self.collections = {name: Collection(bucket.scope(scope).collection(name), nodes) for name in NAMESPACES}
+        self.collections = {
+            name: Collection(bucket.scope(scope).collection(name), nodes, timeout) for name in NAMESPACES
+        }
 
     @classmethod
     def open(cls, url: CouchbaseUrl, options: Options, nodes: Nodes) -> "Connection":
@@ -60,7 +62,7 @@ class Connection:
         except CouchbaseException as exc:
             cluster.close()
             raise Unavailable(f"no access to the bucket {url.bucket!r} ({exc.message})") from exc
-        return cls(cluster, bucket, url.scope, nodes)
+        return cls(cluster, bucket, url.scope, nodes, options.timeout.total_seconds())
 
     def nodes_connected(self) -> dict[str, bool]:
         """The addresses of the data nodes, and whether there is a connection to each at this moment."""

@@ -82,6 +82,11 @@ def is_outage(exc: CouchbaseException) -> bool:
     return isinstance(translate(exc), Unavailable)
 
 
+def is_late(exc: CouchbaseException) -> bool:
+    """Whether there was no answer in time."""
+    return isinstance(exc, AmbiguousTimeoutException | UnAmbiguousTimeoutException | TimeoutException)
+
+
 def misnamed(exc: CouchbaseException) -> bool:
     """Whether this is an error of the operating system that the SDK takes for an answer about a document.
 

@@ -9,11 +9,12 @@ import os
 import threading
 import weakref
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
 
 from storage import forks
 from storage.breaker import Breaker
+from storage.deadline import bounded
 from storage.errors import Unavailable
 
 
@@ -34,10 +35,19 @@ class _Held(Generic[C]):
     retired: bool = False
 
 
-class Link(Generic[C]):
-    """Lends the connection to calls. One thread connects; those that come meanwhile share its success or failure.
+@dataclass(slots=True)
+class _Attempt:
+    """A thread that connects, for which all calls wait that come meanwhile."""
 
-    `patience` in seconds bounds their waiting; `breaker` spares calls the waiting while connecting keeps failing.
+    over: threading.Event = field(default_factory=threading.Event)
+    failure: str = "connecting to the store has failed"
+
+
+class Link(Generic[C]):
+    """Lends the connection to calls. A thread of its own connects; the calls that come meanwhile share how it ends.
+
+    The first call waits until it is known, which the driver bounds, the others for `patience` in seconds at most; a
+    deadline bounds either. `breaker` spares them the waiting while connecting keeps failing.
     """
 
     def __init__(self, connect: Callable[[], C], patience: float, breaker: Breaker) -> None:
@@ -52,13 +62,11 @@ class Link(Generic[C]):
 
     def _reset(self) -> None:
         self._lock = threading.Lock()
-        self._connecting = threading.Lock()
-        self._failures = 0
-        self._failure = ""
+        self._attempt: _Attempt | None = None
 
     @contextlib.contextmanager
     def lent(self) -> Iterator[C]:
-        """The connection. Raises what connecting raises, and Unavailable after waiting for another's attempt."""
+        """The connection. Unavailable if there is none, or not yet."""
         held = self._take()
         try:
             yield held.connection
@@ -67,6 +75,9 @@ class Link(Generic[C]):
 
     def close(self) -> None:
         """Close the connection, when calls in progress have ended; a later call connects again."""
+        attempt = self._attempt
+        if attempt is not None:
+            attempt.over.wait()  # the driver bounds it
         with self._lock:
             retired = self._held.pop() if self._held else None
             if retired is None:
@@ -77,39 +88,46 @@ class Link(Generic[C]):
             retired.connection.close()
 
     def _take(self) -> _Held[C]:
-        failures = self._failures
         while True:
             with self._lock:
                 if self._held:
                     self._held[0].users += 1
                     return self._held[0]
-            self._make(failures)
+            self._wait()
 
-    def _make(self, failures: int) -> None:
-        """Connect, unless another thread has meanwhile; Unavailable if it has failed, since there were so many."""
+    def _wait(self) -> None:
+        """Have a connection made, unless one is being made, and wait for it. Unavailable if it fails or takes long."""
         probe = self._breaker.admit()
-        if not self._connecting.acquire(timeout=self._patience):
-            raise Unavailable("still connecting to the store")
-        try:
+        with self._lock:
             if self._held:
                 return
-            if self._failures != failures:
-                raise Unavailable(self._failure)
-            made = _Held(self._attempt())
+            attempt, patience = self._attempt, self._patience
+            if attempt is None:
+                attempt, patience = _Attempt(), threading.TIMEOUT_MAX
+                self._attempt = attempt
+                # Not a daemon: the driver does not bear to be cut off when the process ends.
+                threading.Thread(target=self._make, args=(attempt, probe), name="connecting").start()
+        with bounded(patience) as seconds:
+            if not attempt.over.wait(seconds):
+                raise Unavailable("still connecting to the store")
+        if attempt.failure:
+            raise Unavailable(attempt.failure)
+
+    def _make(self, attempt: _Attempt, probe: bool) -> None:
+        try:
+            made = _Held(self._connect())
+        except Unavailable as exc:
+            attempt.failure = str(exc)
+            self._breaker.failed(exc)
+        else:
+            attempt.failure = ""
             self._breaker.answered(probe)
             with self._lock:
                 self._held.append(made)
         finally:
-            self._connecting.release()
-
-    def _attempt(self) -> C:
-        try:
-            return self._connect()
-        except Unavailable as exc:
-            self._failures += 1
-            self._failure = str(exc)
-            self._breaker.failed(exc)
-            raise
+            with self._lock:
+                self._attempt = None
+            attempt.over.set()
 
     def _leave(self, held: _Held[C]) -> None:
         with self._lock:

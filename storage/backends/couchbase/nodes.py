@@ -6,14 +6,23 @@ is known from its first failure on; while all is well nothing needs to be known.
 """
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any, Final, NamedTuple, TypeVar
 
 from couchbase.exceptions import CouchbaseException  # type: ignore[import-untyped]
+from couchbase.options import (  # type: ignore[import-untyped]
+    AppendOptions,
+    GetOptions,
+    RemoveOptions,
+    UpsertOptions,
+)
 
-from storage.backends.couchbase.errors import is_outage, misnamed, translate
+from storage.backends.couchbase.errors import is_late, is_outage, misnamed, translate
 from storage.base import Kind
 from storage.breaker import Breaker
+from storage.deadline import bounded
 from storage.errors import Unavailable
 
 T = TypeVar("T")
@@ -31,6 +40,7 @@ class Ticket(NamedTuple):
     whole_probe: bool
     node: Breaker | None
     probe: bool
+    hurried: bool
 
 
 class Nodes:
@@ -48,9 +58,9 @@ class Nodes:
             ("writes", ALL): Breaker("writes", pause=pause),
         }
 
-    def run(self, kind: Kind, name: str, operation: Callable[..., T], *arguments: Any) -> T:
+    def run(self, kind: Kind, name: str, operation: Callable[..., T], *arguments: Any, hurried: bool = False) -> T:
         """operation(name, *arguments) on the document of this name. Unavailable when it is not even tried."""
-        ticket = self.admit(kind, name)
+        ticket = self.admit(kind, name, hurried=hurried)
         try:
             result = operation(name, *arguments)
         except CouchbaseException as exc:
@@ -61,18 +71,22 @@ class Nodes:
         self.ended(ticket, None)
         return result
 
-    def admit(self, kind: Kind, name: str) -> Ticket:
-        """Permission to ask for the document of this name, which is to be given back by ended(); else Unavailable."""
+    def admit(self, kind: Kind, name: str, *, hurried: bool = False) -> Ticket:
+        """Permission to ask for the document of this name, which is to be given back by ended(); else Unavailable.
+
+        `hurried`: with less time than is usual, so that to be late is no failure.
+        """
         whole_probe = self._breakers[kind, ALL].admit()
         partition = partition_of(name)
         node = self._breakers.get((kind, self._where.get(partition, "?"))) if self._where else None
         probe = whole_probe if node is None or whole_probe else node.admit()
-        return Ticket(kind, partition, whole_probe, node, probe)
+        return Ticket(kind, partition, whole_probe, node, probe, hurried)
 
     def ended(self, ticket: Ticket, exc: CouchbaseException | None) -> None:
         """Say how it ended: None for success."""
         if exc is not None and is_outage(exc):
-            self._failed(ticket, exc)
+            if not (ticket.hurried and is_late(exc)):
+                self._failed(ticket, exc)
             return
         self._silent[ticket.kind].clear()
         self._breakers[ticket.kind, ALL].answered(ticket.whole_probe)
@@ -120,27 +134,32 @@ def _sent_to(exc: CouchbaseException) -> str | None:
 
 
 class Collection:
-    """The SDK's operations on one collection, behind the breakers. Its exceptions pass; refusals are Unavailable."""
+    """The SDK's operations on one collection, behind the breakers. Its exceptions pass; refusals are Unavailable.
 
-    def __init__(self, sdk: Any, nodes: Nodes) -> None:
+    `timeout`: of an operation, in seconds; it has less where a deadline says so.
+    """
+
+    def __init__(self, sdk: Any, nodes: Nodes, timeout: float) -> None:
         self.sdk = sdk
         self._binary = sdk.binary()
         self._nodes = nodes
+        self._timeout = timeout
 
-    def get(self, name: str, *options: Any) -> Any:
+    def get(self, name: str, options: Any = None) -> Any:
         """The SDK's."""
-        return self._nodes.run("reads", name, self.sdk.get, *options)
+        return self._run("reads", name, self.sdk.get, options or GetOptions())
 
     def get_multi(self, names: list[str], options: Any) -> tuple[dict[str, Any], dict[str, Exception]]:
         """The SDK's results and exceptions, by name; the options must ask for exceptions to be returned."""
         tickets: dict[str, Ticket] = {}
         exceptions: dict[str, Exception] = {}
-        for name in names:
-            try:
-                tickets[name] = self._nodes.admit("reads", name)
-            except Unavailable as exc:
-                exceptions[name] = exc
-        answer = self.sdk.get_multi(list(tickets), options) if tickets else None
+        with self._in_time(options) as hurried:
+            for name in names:
+                try:
+                    tickets[name] = self._nodes.admit("reads", name, hurried=hurried)
+                except Unavailable as exc:
+                    exceptions[name] = exc
+            answer = self.sdk.get_multi(list(tickets), options) if tickets else None
         results = {} if answer is None else answer.results
         exceptions |= {} if answer is None else answer.exceptions
         for name, ticket in tickets.items():
@@ -148,26 +167,40 @@ class Collection:
             self._nodes.ended(ticket, error if isinstance(error, CouchbaseException) else None)
         return results, exceptions
 
-    def upsert(self, name: str, *arguments: Any) -> Any:
+    def upsert(self, name: str, document: bytes, options: Any = None) -> Any:
         """The SDK's."""
-        return self._nodes.run("writes", name, self.sdk.upsert, *arguments)
+        return self._run("writes", name, self.sdk.upsert, document, options or UpsertOptions())
 
-    def insert(self, name: str, *arguments: Any) -> Any:
+    def insert(self, name: str, document: bytes, options: Any) -> Any:
         """The SDK's."""
-        return self._nodes.run("writes", name, self.sdk.insert, *arguments)
+        return self._run("writes", name, self.sdk.insert, document, options)
 
-    def replace(self, name: str, *arguments: Any) -> Any:
+    def replace(self, name: str, document: bytes, options: Any) -> Any:
         """The SDK's."""
-        return self._nodes.run("writes", name, self.sdk.replace, *arguments)
+        return self._run("writes", name, self.sdk.replace, document, options)
 
-    def remove(self, name: str, *arguments: Any) -> Any:
+    def remove(self, name: str, options: Any = None) -> Any:
         """The SDK's."""
-        return self._nodes.run("writes", name, self.sdk.remove, *arguments)
+        return self._run("writes", name, self.sdk.remove, options or RemoveOptions())
 
     def increment(self, name: str, options: Any) -> Any:
         """The SDK's, of its binary collection."""
-        return self._nodes.run("writes", name, self._binary.increment, options)
+        return self._run("writes", name, self._binary.increment, options)
 
     def append(self, name: str, line: bytes) -> Any:
         """The SDK's, of its binary collection."""
-        return self._nodes.run("writes", name, self._binary.append, line)
+        return self._run("writes", name, self._binary.append, line, AppendOptions())
+
+    def _run(self, kind: Kind, name: str, operation: Callable[..., T], *arguments: Any) -> T:
+        """The last of the arguments are the operation's options."""
+        with self._in_time(arguments[-1]) as hurried:
+            return self._nodes.run(kind, name, operation, *arguments, hurried=hurried)
+
+    @contextmanager
+    def _in_time(self, options: Any) -> Iterator[bool]:
+        """Around an operation: whether its options give it less time than is usual."""
+        with bounded(self._timeout) as seconds:
+            hurried = seconds < self._timeout
+            if hurried:
+                options["timeout"] = timedelta(seconds=seconds)
+            yield hurried

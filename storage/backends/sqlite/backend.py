@@ -18,6 +18,7 @@ from storage.backends.sqlite import care, schema, statements
 from storage.backends.sqlite.file import File
 from storage.base import Backend, Entry, Status, check_amount, check_key, check_namespace, check_ttl
 from storage.breaker import PAUSE, Breaker
+from storage.deadline import bounded, entered
 from storage.errors import Conflict, Corrupt, StorageError, Unavailable
 
 logger = logging.getLogger(__name__)
@@ -188,7 +189,8 @@ class SQLiteBackend(Backend):
     def _write(self, statement: str, parameters: tuple[object, ...]) -> list[Row]:
         """The rows that the statement's RETURNING clause gives: one if it took effect, none if not."""
         rows = self._run_in_turn(statement, parameters)
-        if self._now() >= self._purge_at:
+        budget = entered()
+        if self._now() >= self._purge_at and (budget is None or not budget.spent):
             self._purge_a_step()
         return rows
 
@@ -201,7 +203,8 @@ class SQLiteBackend(Backend):
         self._purge_at = 0.0 if more else self._now() + PURGE_INTERVAL
 
     def _read(self, statement: str, parameters: tuple[object, ...]) -> list[Row]:
-        breaker = self._reads
+        breaker, budget = self._reads, entered()
+        began = 0.0 if budget is None else budget.begin()
         probe = breaker.open and breaker.admit()
         try:
             file = self._file
@@ -220,27 +223,33 @@ class SQLiteBackend(Backend):
                 idle.close()
         except (sqlite3.Error, StorageError) as exc:
             raise self._failure(breaker, probe, exc) from exc
+        finally:
+            if budget is not None:
+                budget.end(began)
         if not breaker.well:
             breaker.answered(probe)
         return rows
 
     def _run_in_turn(self, statement: str, parameters: tuple[object, ...]) -> list[Row]:
         """Like _read, one thread at a time; waiting for other threads and other processes is bounded together."""
-        probe = self._writes.admit()
-        deadline = monotonic() + self._timeout
-        try:
-            with self._file.turn(deadline) as cursor:
-                rows = cursor.execute(statement, parameters).fetchall()
-        except (sqlite3.Error, StorageError) as exc:
-            raise self._failure(self._writes, probe, exc) from exc
+        with bounded(self._timeout) as seconds:
+            probe, hurried = self._writes.admit(), seconds < self._timeout
+            try:
+                with self._file.turn(monotonic() + seconds, hurried=hurried) as cursor:
+                    rows = cursor.execute(statement, parameters).fetchall()
+            except (sqlite3.Error, StorageError) as exc:
+                raise self._failure(self._writes, probe, exc, hurried=hurried) from exc
         self._writes.answered(probe)
         return rows
 
-    def _failure(self, breaker: Breaker, probe: bool, exc: sqlite3.Error | StorageError) -> StorageError:
-        """What to raise for it, the breaker having been told."""
+    def _failure(
+        self, breaker: Breaker, probe: bool, exc: sqlite3.Error | StorageError, *, hurried: bool = False
+    ) -> StorageError:
+        """What to raise for it, the breaker having been told; with less time than usual, to be late is no failure."""
         error = exc if isinstance(exc, StorageError) else schema.translate(exc, self._path)
         if isinstance(error, Unavailable):
-            breaker.failed(error)
+            if not hurried:
+                breaker.failed(error)
         else:
             breaker.answered(probe)
         return error

@@ -91,10 +91,11 @@ class File:
         return connection.cursor()
 
     @contextlib.contextmanager
-    def turn(self, deadline: float) -> Iterator[sqlite3.Cursor]:
+    def turn(self, deadline: float, *, hurried: bool = False) -> Iterator[sqlite3.Cursor]:
         """A cursor for one that writes, while no other thread does. Raises as look() and connect(), and Unavailable.
 
-        `deadline`, by the monotonic clock, is for waiting for other threads here and for other processes in SQLite.
+        `deadline`, by the monotonic clock, is for waiting for other threads here and for other processes in SQLite;
+        `hurried`: it is nearer than SQLite's own.
         """
         idle = self.look()
         writing = self._writing
@@ -107,10 +108,10 @@ class File:
             except IndexError:
                 cursor = self.connect()
             try:
-                if waited:
+                if waited or hurried:
                     _wait_at_most(cursor, deadline - time.monotonic())
                 yield cursor
-                if waited:
+                if waited or hurried:
                     _wait_at_most(cursor, self._timeout)
             except BaseException:
                 cursor.connection.close()

@@ -17,6 +17,7 @@ import pytest
 
 from storage.backends.sqlite.backend import SQLiteBackend
 from storage.backends.sqlite.schema import LOG_LIMIT
+from storage.deadline import Budget, within
 from storage.errors import Corrupt, StorageError, Unavailable
 from tests.contracts.backend_wait import wait_until
 
@@ -117,6 +118,26 @@ def test_a_lock_of_another_process_costs_each_write_the_timeout_and_reads_nothin
     # Waiting for the other threads and for the other process is bounded together, not one after the other.
     assert max(took) < 1.4 * TIMEOUT.total_seconds()
     backend.put("results", "l", VALUE)
+
+
+def test_a_lock_costs_a_request_no_more_than_its_budget(path: Path) -> None:
+    backend, long = SQLiteBackend(path, timeout=timedelta(seconds=30)), timedelta(seconds=0.2).total_seconds()
+    backend.put("results", "k", VALUE)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        begin = time.monotonic()
+        with within(Budget(long)):
+            for _ in range(5):
+                with pytest.raises(Unavailable):
+                    backend.put("results", "l", VALUE)
+            with pytest.raises(Unavailable, match="all the time that this request has"):
+                backend.get("results", "k")
+        assert time.monotonic() - begin < 10
+        assert backend.status().out == ()  # it was not given the time after which it would be given up
+        other.execute("ROLLBACK")
+    with within(Budget(long)):
+        backend.put("results", "l", VALUE)
+    backend.close()
 
 
 @pytest.fixture
