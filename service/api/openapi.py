@@ -78,7 +78,7 @@ def _problem_response(status: HTTPStatus) -> dict[str, Any]:
     examples = {
         slug: {
             "summary": kind.title,
-            "value": {"type": f"/problems/{slug}", "title": kind.title, "status": status.value, "detail": kind.meaning},
+            "value": {"type": f"/problems/{slug}", "title": kind.title, "status": status.value, "detail": kind.detail},
         }
         for slug, kind in kinds.items()
     }

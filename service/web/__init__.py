@@ -84,7 +84,7 @@ def blueprint(specification: Callable[[], Mapping[str, Any]]) -> Blueprint:
         kind = KINDS.get(cast(Slug, slug))
         if kind is None:
             raise NotFound
-        text = f"{kind.title} ({kind.status.value} {kind.status.phrase})\n\n{kind.meaning}\n"
+        text = f"{kind.title} ({kind.status.value} {kind.status.phrase})\n\n{kind.detail}\n"
         return Response(text, mimetype="text/plain")
 
     @lru_cache(PREFIXES)
