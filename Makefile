@@ -14,7 +14,7 @@ UV_COMPILE := build/uv/bin/uv pip compile --quiet --universal --python-version 3
 CHECKPOINT := build/all-MiniLM-L6-v2
 CHECKPOINT_SHA256 := 53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db
 
-.PHONY: help setup run key test test-image lint format bench screenshot lock checkpoint clean
+.PHONY: help setup run key test test-image lint format docs bench screenshot lock checkpoint clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS=$$'\t' read -r name what; do \
@@ -44,6 +44,9 @@ lint: $(VENV)/.dev ## Check style, format and types
 format: $(VENV)/.dev ## Put the code into its form
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+docs: $(VENV)/.serve ## Write the reference pages of docs/ from the code
+	@$(BIN)/python -m docs.write
 
 bench: $(VENV)/.dev ## Run the benchmarks
 	@$(BIN)/python -m bench

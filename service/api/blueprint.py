@@ -17,8 +17,9 @@ from service.access.gate import Access, access
 from service.api.openapi import LIMITED, SECURITY, TIMED, header_references, problem_references
 from service.errors import ServiceError, Slug
 from service.input.json_text import malformed, parse_json
+from service.kinds import KINDS
 from service.predicting.requests import invalid, load
-from service.problems import KINDS, redirect
+from service.problems import redirect
 
 View = TypeVar("View", bound=Callable[..., Any])
 

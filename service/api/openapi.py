@@ -9,7 +9,8 @@ from flask import Flask
 
 from service.api.schemas import ProblemSchema
 from service.errors import Slug
-from service.problems import CONTENT_TYPE, KINDS
+from service.kinds import KINDS
+from service.problems import CONTENT_TYPE
 
 SECURITY: Final[list[dict[str, list[str]]]] = [{"bearer": []}, {"apiKey": []}]
 DESCRIPTION: Final = "A score per arXiv archive for the English abstract of a paper, stored once computed."

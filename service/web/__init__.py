@@ -14,7 +14,7 @@ from service.access.prefix import root
 from service.api.blueprint import Blueprint
 from service.api.openapi import LIMITED, header_references
 from service.errors import Slug
-from service.problems import KINDS
+from service.kinds import KINDS
 
 # Nothing but the page's own files, and requests to its own origin.
 CONTENT_SECURITY_POLICY = (

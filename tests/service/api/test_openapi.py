@@ -11,7 +11,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from service.app import Application
-from service.problems import KINDS
+from service.kinds import KINDS
 from tests.service.front.test_server import Server
 
 CHECKS = (

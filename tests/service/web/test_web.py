@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 
 from service.app import Application
 from service.errors import Slug
-from service.problems import KINDS
+from service.kinds import KINDS
 from tests.sources import ROOT
 
 
