@@ -37,6 +37,17 @@ class Application(Flask):
             return MAX_BODY
         return int(getattr(self.view_functions[endpoint], MAX_BODY_ATTRIBUTE, MAX_BODY))
 
+    def attend(self) -> None:
+        """Has this process look after jobs from now on."""
+        self.services.attendant.wake()
+        self.services.backlog.wake()
+
+    def resume_jobs(self) -> None:
+        """Has those processes look after jobs that turn out to serve, without waiting for a request."""
+        from service.jobs.resume import wake_in_servers
+
+        wake_in_servers(self.attend)
+
     @staticmethod
     def load() -> "Served":
         """What a server's worker serves: the API, for the settings as they are now."""
@@ -47,8 +58,7 @@ class Application(Flask):
         logs.configure(settings.log_level)
         app = create_app(settings)
         services = app.services
-        services.attendant.wake()
-        services.backlog.wake()
+        app.attend()
         services.metrics.watch_log(lambda: logs.lost_lines(services.access_log))
         return Served(
             app,

@@ -51,6 +51,13 @@ def is_own_command() -> bool:
     return not needs_routes()
 
 
+def is_served() -> bool:
+    """Whether this process is a server, or forks those that are: not `flask` with another command than `run`."""
+    context = click.get_current_context(silent=True)
+    by_flask = context is not None and isinstance(context.find_root().command, FlaskGroup)
+    return not by_flask or "run" in sys.argv[1:]
+
+
 def needs_routes() -> bool:
     """Whether this process was called with one of the commands of others, which ask for the whole application."""
     return bool({"run", "routes", "shell", "limiter", "openapi"} & set(sys.argv[1:]))
