@@ -102,6 +102,8 @@ def _texts(opened: Opened, columns: Columns) -> Iterator[Item]:
     refuse_bytes(opened)
     refuse_text(opened)
     form = next(form for form in FORMS if form.matches(opened, columns))
+    if form is prose and opened.suffix == ".pdf":
+        raise Unsupported("text", "It is called .pdf, but is no PDF.", "Get the paper again, or call it .txt.")
     yield from form.read(opened, columns)
 
 

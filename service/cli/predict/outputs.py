@@ -18,7 +18,10 @@ from service.cli.predict.answering import Line, Outcome
 if TYPE_CHECKING:
     from service.predicting.models import ServedModel
 
-_FIRST: Final = ("file", "place", "input_id", "categories", "cached", "problem", "id", "model", "model_digest")
+_FIRST: Final = (
+    *("file", "place", "input_id", "categories", "warnings", "truncated", "cached", "problem"),
+    *("id", "model", "model_digest"),
+)
 """Columns of a table in front of the scores."""
 
 
@@ -153,6 +156,7 @@ class Table(_Kept):
         scores = dict(zip(record.get("labels", ()), record.get("predictions", [()])[0], strict=True))
         cells = record | {
             "categories": ";".join(category["label"] for category in record.get("categories", ())),
+            "warnings": ";".join(warning["code"] for warning in record.get("warnings", ())),
             "problem": problem and problem["detail"],
             **{f"score {label}": score for label, score in scores.items()},
         }

@@ -106,6 +106,9 @@ def test_strict_makes_a_problem_of_a_warning(run: Run, tmp_path: Path) -> None:
     file = write(tmp_path / "a.jsonl", {"abstract": GERMAN})
     (warned,) = answers(run("predict", file))
     assert warned["warnings"][0]["code"] == "not-english"
+    table = tmp_path / "out.csv"
+    run("predict", file, "--output", table)
+    assert next(csv.DictReader(table.read_text().splitlines()))["warnings"] == "not-english"
     result = run("predict", file, "--strict")
     assert result.exit_code == 1
     assert answers(result)[0]["problem"]["type"] == "/problems/doubtful-abstract"

@@ -28,8 +28,8 @@ def test_a_paper_is_known_by_its_beginning_too(run: Run, tmp_path: Path, opened:
     assert json.loads(run("predict", tmp_path / "paper").stdout)["extraction"]["page"] == 1
 
 
-def test_a_file_that_only_its_name_makes_a_pdf_is_a_problem(run: Run, tmp_path: Path) -> None:
+def test_a_file_that_only_its_name_makes_a_pdf_is_refused(run: Run, tmp_path: Path) -> None:
     (tmp_path / "paper.pdf").write_bytes(b"no paper")
     result = run("predict", tmp_path / "paper.pdf")
-    assert result.exit_code == 1
-    assert json.loads(result.stdout)["problem"]["type"] == "/problems/invalid-request"
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "no PDF" in result.stderr

@@ -141,6 +141,13 @@ def test_the_name_does_not_make_lines_of_a_table() -> None:
     assert abstracts(f'id,abstract\n1,"{A}"\n2,"{B}"\n', "upload.jsonl") == [A, B]
 
 
+def test_prose_that_is_called_a_pdf() -> None:
+    with pytest.raises(Unsupported, match="no PDF"):
+        items(A.encode(), "a.pdf")
+    assert [item.abstract for item in items(A.encode(), "a.txt")] == [A]
+    assert [item.abstract for item in items(f"id,abstract\n1,{A!r}\n".encode(), "a.pdf")] == [f"'{A}'"]
+
+
 def test_a_pdf_is_given_as_it_is() -> None:
     (item,) = items(b"%PDF-1.7\n\xff\xfe\0", "a.jsonl")
     assert (item.pdf, item.abstract, item.problem) == (b"%PDF-1.7\n\xff\xfe\0", None, None)
