@@ -3,6 +3,8 @@
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any, Final
 
 import pytest
@@ -139,6 +141,15 @@ def test_the_settings_exist(kustomization: Manifest, manifests: Mapping[tuple[st
 
 def test_the_image_is_set_in_one_place(kustomization: Manifest, manifests: Mapping[tuple[str, str], Manifest]) -> None:
     assert {container["image"] for _, _, container in pods(manifests)} == {kustomization["images"][0]["name"]}
+
+
+@pytest.mark.skipif(find_spec("kubernetes_validate") is None, reason="there is no kubernetes-validate here")
+def test_kubernetes_would_take_each(manifests: Mapping[tuple[str, str], Manifest]) -> None:
+    """Against the schemas of the oldest version that is named (pip install kubernetes-validate: 100 MB of them)."""
+    validate = import_module("kubernetes_validate").validate
+    for (kind, _), each in manifests.items():
+        if not kind.endswith("Monitor"):
+            validate(each, "1.27", strict=True)
 
 
 @pytest.mark.skipif(shutil.which("kustomize") is None, reason="there is no kustomize here")
