@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from functools import cache, lru_cache
+from http import HTTPStatus
 from importlib.resources import files
 from pathlib import PurePosixPath
 from typing import Any, Final, cast
@@ -98,6 +99,8 @@ def _add_docs(routes: Blueprint) -> None:
     @routes.endpoint("/docs", "open", **_HTML)
     def docs() -> Response:
         """This document, to be read and tried."""
+        if request.path.endswith("/"):  # from where its links would lead elsewhere
+            return Response(status=HTTPStatus.PERMANENT_REDIRECT, headers={"Location": f"{root()}/docs"})
         response = _file("docs.html")
         response.headers["Content-Security-Policy"] = DOCS_POLICY
         return response

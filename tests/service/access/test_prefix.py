@@ -86,6 +86,11 @@ def test_scripts_find_the_service_from_their_own_address(behind: FlaskClient) ->
     assert [re.findall(r"""["'`]/(?:api|openapi)""", script) for script in scripts] == [[], []]
 
 
+def test_the_other_spelling_of_a_page_leads_to_it(behind: FlaskClient) -> None:
+    response = behind.get("/docs/")
+    assert (response.status_code, response.headers["Location"]) == (308, "/scores/docs")
+
+
 def test_the_document_says_where_the_service_is(behind: FlaskClient, client: FlaskClient) -> None:
     assert behind.get("/openapi.json").get_json()["servers"] == [{"url": "/scores"}]
     assert client.get("/openapi.json").get_json()["servers"] == [{"url": "/"}]
