@@ -52,6 +52,9 @@ class Settings:
         origins, (), "Origins whose pages may read answers, like https://a.example; `*`: all; empty: none."
     )
     log_level: str = _setting(text, "INFO", "DEBUG, INFO, WARNING, ERROR or CRITICAL.")
+    log_probes: bool = _setting(
+        yes_or_no, False, "Log each request of /livez, /readyz and /metrics, not only those that fail."
+    )
 
     data_dir: Path = _setting(path, Path("var"), "Folder of the SQLite file and of pulled models.")
     store_url: str = _setting(

@@ -65,7 +65,7 @@ class Application(Flask):
             app.max_body,
             settings.server_threads,
             lane=services.lane,
-            refuse=services.refuse,
+            refuse=services.refusals,
             multiprocess=settings.workers > 1,
             close=services.close,
             tick=services.metrics.tick,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from service.access.cors import Cors
     from service.access.gate import Gate
     from service.access.ratelimits import RateLimits
-    from service.front.answering import Reply
+    from service.front.answering import Refusals
     from service.front.lane import Lane
     from service.jobs.attendants import Attendant
     from service.jobs.runner import Runner
@@ -291,8 +291,16 @@ class Services:
         """What surrounds every request."""
         from service.access.gate import Gate
 
-        hops = self.settings.trusted_proxies
-        return Gate(self.authenticator, self.limits, self.metrics, self.meter, self.access_log, self.cors, hops=hops)
+        return Gate(
+            self.authenticator,
+            self.limits,
+            self.metrics,
+            self.meter,
+            self.access_log,
+            self.cors,
+            hops=self.settings.trusted_proxies,
+            log_probes=self.settings.log_probes,
+        )
 
     @once
     def cors(self) -> "Cors":
@@ -301,13 +309,12 @@ class Services:
 
         return Cors(self.settings.cors_origins)
 
-    def refuse(self, error: Exception, headers: Mapping[str, str]) -> "Reply":
-        """What the server tells a client whom the application does not answer; `headers` are the request's."""
-        from service.access.prefix import forwarded_prefix
-        from service.front.answering import problem
+    @once
+    def refusals(self) -> "Refusals":
+        """What the server tells a client whom the application does not answer."""
+        from service.front.answering import Refusals
 
-        prefix = forwarded_prefix(headers.get("x-forwarded-prefix"), self.settings.trusted_proxies)
-        return problem(error, prefix, self.cors.headers(headers.get("origin")))
+        return Refusals(self.cors, self.access_log, hops=self.settings.trusted_proxies)
 
     @once
     def lane(self) -> "Lane":

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -18,6 +17,7 @@ from service.access.prefix import root
 from service.errors import ServiceError, Slug
 from service.kinds import KINDS
 from service.listings import remedy
+from service.telemetry.request_ids import new_id, noted, urn
 from storage.errors import Full, NameTaken, OwnerFull, StorageError, Unavailable
 
 log = logging.getLogger("abstracts.problems")
@@ -53,11 +53,12 @@ class Problem:
     members: Mapping[str, Any] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
 
-    def body(self, root: str) -> dict[str, Any]:
-        """The JSON object, for a client whose addresses begin with `root`."""
+    def body(self, root: str, request_id: str = "") -> dict[str, Any]:
+        """The JSON object, for a client whose addresses begin with `root`; `request_id` is that of its request."""
         kind = root + self.type if self.type.startswith("/") else self.type
         about = {"type": kind, "title": self.title, "status": self.status.value, "detail": self.detail}
-        return {**about, **self.members}
+        instance = {"instance": urn(request_id)} if request_id else {}
+        return {**about, **instance, **self.members}
 
 
 def register(app: Flask) -> None:
@@ -70,7 +71,7 @@ def to_response(error: Exception) -> Response:
     """The response that an error becomes."""
     problem = describe(error)
     headers = {"Cache-Control": "no-store", **problem.headers}
-    return Response(json.dumps(problem.body(root())), problem.status, headers, content_type=CONTENT_TYPE)
+    return Response(json.dumps(problem.body(root(), noted())), problem.status, headers, content_type=CONTENT_TYPE)
 
 
 def redirect() -> Response | None:
@@ -95,7 +96,7 @@ def describe(error: Exception) -> Problem:
         return _from_table(slug, error)
     if isinstance(error, HTTPException) and error.code is not None:
         return _from_werkzeug(error, HTTPStatus(error.code))
-    instance = f"urn:uuid:{uuid.uuid4()}"
+    instance = urn(noted() or new_id())
     log.error("%s: unexpected error", instance, exc_info=error)
     kind = KINDS["internal-error"]
     return Problem(kind.status, "/problems/internal-error", kind.title, kind.detail, {"instance": instance})

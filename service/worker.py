@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from config import Settings, SettingsError
 from service.bootstrap import Services, read_settings
 from service.telemetry import shared
+from service.telemetry.request_ids import WithRequest, note
 from storage.errors import Conflict, Unavailable
 
 if TYPE_CHECKING:
@@ -60,11 +61,24 @@ def make_app() -> "Celery":
                 shared.leave_seat(_seat())
 
     app = make_celery(settings.jobs_broker_url)
+    _log_requests(app)
     add_task(app, services)
     worker_process_shutdown.connect(close, weak=False)
     if settings.metrics_port:
         _export(settings)
     return app
+
+
+def _log_requests(app: "Celery") -> None:
+    """Has log lines name the request that the chunk at hand came with."""
+    from celery.signals import after_setup_logger
+
+    def add(logger: logging.Logger, **_: object) -> None:
+        for handler in logger.handlers:
+            handler.addFilter(WithRequest())
+
+    app.conf.worker_log_format += "%(request)s"
+    after_setup_logger.connect(add, weak=False)
 
 
 def _seat() -> int:
@@ -115,9 +129,11 @@ def work(services: Services, id: str, number: int) -> None:
     """Works off a chunk, unless another has it or it is complete. Raises Unavailable."""
     from service.jobs.turns import new_holder
 
+    note("")
     try:
         claim = services.jobs.claim(id, new_holder(), number)
         if claim is not None:
+            note(claim.job.request)
             services.runner.run(claim, lambda: False)
             services.metrics.look()
     except Conflict as error:

@@ -15,7 +15,10 @@ EXPOSED: Final = (
 )
 """Headers of answers that a page may read besides those that it always may."""
 METHODS: Final = "GET, HEAD, POST, PUT, PATCH, DELETE"
-ASKED: Final = "Authorization, Cache-Control, Content-Type, Idempotency-Key, If-None-Match, Prefer, Range, X-API-Key"
+ASKED: Final = (
+    "Authorization, Cache-Control, Content-Type, Idempotency-Key, If-None-Match, Prefer, Range, X-API-Key, "
+    "X-Request-ID, traceparent"
+)
 """Headers that a page may send, where it does not say which it would."""
 MAX_AGE: Final = "7200"
 """Seconds for which a browser need not ask again; no browser keeps it for longer."""

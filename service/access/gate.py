@@ -14,15 +14,19 @@ from service.access.ratelimits import Payer, RateLimits, Window, limit_header, p
 from service.telemetry.access_line import access_line
 from service.telemetry.logs import AccessLog
 from service.telemetry.metrics import Metrics
+from service.telemetry.request_ids import HEADER, RequestId, identify, note
 from service.telemetry.usage import UsageMeter
 from storage.records.apikeys import ApiKey
 
 Access = Literal["probe", "open", "key"] | Scope
 """probe: no key and no limit. open: no key, limited by address. key: any key. Otherwise the scope that it must have."""
 
+PROBES: Final = ("/livez", "/readyz", "/metrics")
+"""Routes of which the log tells only if they fail, unless it is asked for."""
 ACCESS_ATTRIBUTE: Final = "__access__"
 PDF: Final = "pdf"
 """The stage in which a paper is read."""
+_OK: Final = 200
 _CALL: Final = "abstracts.call"
 View = TypeVar("View", bound=Callable[..., object])
 
@@ -43,15 +47,18 @@ class Call:
 
     started: float
     address: str
+    request: RequestId
     origin: str | None = None
     key: ApiKey | None = None
     windows: list[Window] = field(default_factory=list)
     timings: dict[str, float] = field(default_factory=dict)
     outcome: str = ""
+    model: str = ""
     payer: Payer | None = None
 
-    def answered(self, outcome: str, timings: Mapping[str, float]) -> None:
+    def answered(self, model: str, outcome: str, timings: Mapping[str, float]) -> None:
         """Notes how the answer came about, for the headers and the log."""
+        self.model = model
         self.outcome = outcome
         self.timings.update(timings)
 
@@ -75,8 +82,9 @@ class Gate:
         cors: Cors,
         *,
         hops: int = 0,
+        log_probes: bool = False,
     ) -> None:
-        """`hops`: the proxies in front, whose X-Forwarded-For is believed."""
+        """`hops`: the proxies in front, whose X-Forwarded-For is believed. `log_probes`: those that fail are anyway."""
         self._cors = cors
         self._authenticator = authenticator
         self._limits = limits
@@ -84,6 +92,7 @@ class Gate:
         self._usage = usage
         self._access_log = access_log
         self._hops = hops
+        self._log_probes = log_probes
         self._levels: dict[str, Access] = {}
 
     def install(self, app: Flask) -> None:
@@ -99,7 +108,9 @@ class Gate:
     def _before(self) -> Response | None:
         environ = request.environ
         address = client_address(environ.get("REMOTE_ADDR", ""), environ.get("HTTP_X_FORWARDED_FOR"), self._hops)
-        call = environ[_CALL] = Call(time.perf_counter(), address, environ.get("HTTP_ORIGIN"))
+        request_id = identify(environ.get("HTTP_X_REQUEST_ID"), environ.get("HTTP_TRACEPARENT"))
+        call = environ[_CALL] = Call(time.perf_counter(), address, request_id, environ.get("HTTP_ORIGIN"))
+        note(request_id.id)
         preflight = self._cors.preflight(environ)
         if preflight is not None:
             return Response(status=204, headers=preflight)
@@ -124,17 +135,25 @@ class Gate:
     def _after(self, response: Response) -> Response:
         environ, rule = request.environ, request.url_rule
         method, route = environ["REQUEST_METHOD"], "" if rule is None else rule.rule
-        response.headers.extend(self.close(environ[_CALL], method, route, environ["PATH_INFO"], response.status_code))
+        status, size = response.status_code, None if method == "HEAD" else response.content_length
+        response.headers.extend(self.close(environ[_CALL], method, route, environ["PATH_INFO"], status, size))
         if method != "POST":
             response.headers.setdefault("Cache-Control", "no-store")
+        note("")
         return response
 
-    def close(self, call: Call, method: str, route: str, path: str, status: int) -> list[tuple[str, str]]:
+    def close(
+        self, call: Call, method: str, route: str, path: str, status: int, size: int | None
+    ) -> list[tuple[str, str]]:
         """Counts and logs a request that has been answered; the headers that every answer has.
 
-        route: the rule that matched, empty where none did.
+        route: the rule that matched, empty where none did. size: bytes of the body, None where that is not known.
         """
-        headers = [("X-Content-Type-Options", "nosniff"), *self._cors.headers(call.origin)]
+        headers = [
+            ("X-Content-Type-Options", "nosniff"),
+            (HEADER, call.request.id),
+            *self._cors.headers(call.origin),
+        ]
         if call.windows:
             headers.append(("RateLimit-Policy", policy_header(call.windows)))
             headers.append(("RateLimit", limit_header(call.windows)))
@@ -145,17 +164,20 @@ class Gate:
         self._metrics.request(method, route, status, seconds)
         if call.key is not None:
             self._usage.request(call.key.id, pdf=PDF in call.timings)
-        if self._access_log is not None:
+        if self._access_log is not None and (self._log_probes or route not in PROBES or status != _OK):
             key = "" if call.key is None else call.key.id
             self._access_log.write(
                 access_line(
+                    request=call.request,
                     method=method,
                     route=route,
                     path=path,
                     status=status,
+                    size=size,
                     seconds=seconds,
                     address=call.address,
                     key=key,
+                    model=call.model,
                     cache=call.outcome,
                 )
             )

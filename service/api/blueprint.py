@@ -14,7 +14,7 @@ from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from service.access.gate import Access, access
-from service.api.openapi import LIMITED, SECURITY, TIMED, header_references, problem_references
+from service.api.openapi import LIMITED, NAMED, SECURITY, TIMED, header_references, problem_references
 from service.errors import ServiceError, Slug
 from service.input.json_text import malformed, parse_json
 from service.kinds import KINDS
@@ -113,7 +113,7 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
         """
         guards = _GUARDS.get(level, _KEYED if level == "key" else (*_KEYED, "scope-missing"))
         usual = TIMED if level not in _GUARDS else LIMITED if guards else ()
-        named = header_references(usual if headers is None else headers)
+        named = header_references((*NAMED, *(usual if headers is None else headers)))
         if body is not None:
             view = self.arguments(body, example=body_example)(view)
         if query is not None:

@@ -34,6 +34,7 @@ JOB: Final[Mapping[str, Any]] = {
     "delayed_until": None,
     "expires_at": "2026-01-09T03:04:05+00:00",
     "results": "/api/jobs/0f4c6f5e4a2b4d0c8a1d7f3b2e9c6a51/results",
+    "request_id": "4bf92f3577b34da6a3ce929d0e0e4736",
 }
 KEY: Final[Mapping[str, Any]] = {
     "id": "5xQ2mVt8LrNd",

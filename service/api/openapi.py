@@ -23,6 +23,10 @@ def _header(description: str, example: str, type: str = "string") -> dict[str, A
 HEADERS: Final[Mapping[str, Mapping[str, Any]]] = {
     "RateLimit": _header("What is left of each limit (draft-ietf-httpapi-ratelimit-headers).", '"key";r=5999;t=42'),
     "RateLimit-Policy": _header("The limits (the same draft).", '"key";q=6000;w=60'),
+    "X-Request-ID": _header(
+        "Names the request in the log: what the request sent as such, or the trace of its traceparent, or made anew.",
+        "4bf92f3577b34da6a3ce929d0e0e4736",
+    ),
     "Server-Timing": _header("Milliseconds by stage.", "auth;dur=0.1, store;dur=0.2"),
     "Cache-Status": _header("What the cache did (RFC 9211).", "abstracts; hit"),
     "Age": _header("Seconds since a stored prediction was computed.", "86400", "integer"),
@@ -36,7 +40,8 @@ HEADERS: Final[Mapping[str, Mapping[str, Any]]] = {
     "Accept-Encoding": _header("What a body may be encoded with.", "identity"),
     "WWW-Authenticate": _header("How to present a key (RFC 6750).", 'Bearer realm="abstracts"'),
 }
-LIMITED: Final = ("RateLimit", "RateLimit-Policy")
+NAMED: Final = ("X-Request-ID",)
+LIMITED: Final = (*NAMED, "RateLimit", "RateLimit-Policy")
 TIMED: Final = (*LIMITED, "Server-Timing")
 PREDICTED: Final = (*TIMED, "Cache-Status", "Age", "ETag")
 

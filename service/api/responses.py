@@ -66,7 +66,7 @@ def prediction_response(
     more: Mapping[str, Any] | None = None,
 ) -> Response:
     """The response to a POST, with `more` members of its object. Its ETag is that of the stored prediction."""
-    current_call().answered(answer.outcome, answer.timings)
+    current_call().answered(answer.model.name, answer.outcome, answer.timings)
     headers = answer_headers(answer, options, requested)
     return Response(render(answer, options, more), headers=headers, content_type=CONTENT_TYPE)
 

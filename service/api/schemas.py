@@ -154,6 +154,7 @@ class JobResponse(Schema):
     )
     expires_at = fields.String(required=True, metadata={"format": "date-time"})
     results = fields.String(required=True, metadata={"description": "Address of the results, one a line."})
+    request_id = fields.String(required=True, metadata={"description": "X-Request-ID of the request that made it."})
 
 
 class JobsResponse(Schema):

@@ -6,7 +6,14 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
 
+from service.access.addresses import client_address
+from service.access.cors import Cors
+from service.access.prefix import forwarded_prefix
+from service.front.parsing import Request
 from service.problems import CONTENT_TYPE, describe
+from service.telemetry.access_line import access_line
+from service.telemetry.logs import AccessLog
+from service.telemetry.request_ids import HEADER, identify, note
 
 Headers = Sequence[tuple[str, str]]
 
@@ -60,8 +67,42 @@ class Framing:
         return b"0\r\n\r\n" if self._chunked else b""
 
 
-def problem(error: Exception, root: str = "", more: Headers = ()) -> Reply:
+def problem(error: Exception, root: str = "", request_id: str = "", more: Headers = ()) -> Reply:
     """What a client is told where the application does not answer. `root` is what addresses begin with."""
     about = describe(error)
     headers = [("Content-Type", CONTENT_TYPE), ("X-Content-Type-Options", "nosniff"), ("Cache-Control", "no-store")]
-    return Reply(about.status.value, [*headers, *about.headers.items(), *more], json.dumps(about.body(root)).encode())
+    return Reply(
+        about.status.value, [*headers, *about.headers.items(), *more], json.dumps(about.body(root, request_id)).encode()
+    )
+
+
+class Refusals:
+    """What a client is told whom the application does not answer. Called with as much of the request as came in."""
+
+    def __init__(self, cors: Cors, access_log: AccessLog | None, *, hops: int) -> None:
+        """`hops`: the proxies in front, whose headers are believed."""
+        self._cors = cors
+        self._access_log = access_log
+        self._hops = hops
+
+    def __call__(self, error: Exception, request: Request) -> Reply:
+        """The answer, logged."""
+        headers = request.headers
+        id = identify(headers.get("x-request-id"), headers.get("traceparent"))
+        more = [(HEADER, id.id), *self._cors.headers(headers.get("origin"))]
+        note(id.id)
+        reply = problem(error, forwarded_prefix(headers.get("x-forwarded-prefix"), self._hops), id.id, more)
+        note("")
+        if self._access_log is not None:
+            line = access_line(
+                request=id,
+                method=request.method,
+                route="",
+                path=request.path,
+                status=reply.status,
+                size=len(reply.body),
+                seconds=0.0,
+                address=client_address(request.client, headers.get("x-forwarded-for"), self._hops),
+            )
+            self._access_log.write(line)
+        return reply

@@ -7,13 +7,13 @@ import asyncio
 import socket
 import struct
 from collections import deque
-from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Final, cast
 
 from service.errors import ServiceError
 from service.front.answering import Later, Reply, head_of
 from service.front.exchange import Exchange
+from service.front.held import Held
 from service.front.parsing import SMALL, Parser, Request
 from service.front.wsgi import PIECE
 
@@ -52,8 +52,8 @@ class Connection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)
         self._transport.set_write_buffer_limits(PIECE)
         peer = transport.get_extra_info("peername")
-        client = peer[0] if isinstance(peer, tuple) else ""
-        self._parser = Parser(client, self._worker.room, self._worker.limit_of, self._began, self._ended)
+        self._client = peer[0] if isinstance(peer, tuple) else ""
+        self._parser = Parser(self._client, self._worker.room, self._worker.limit_of, self._began, self._ended)
         self._worker.adopt(self)
 
     def connection_lost(self, _: Exception | None) -> None:
@@ -120,12 +120,12 @@ class Connection(asyncio.Protocol):
         self._worker.count(error.slug)
         self._over = True
         if self._exchange is None and not self._waiting:
-            self._reply(self._worker.refuse(error, self._headers()), close=True)
+            self._reply(self._worker.refuse(error, self._begun()), close=True)
             self._linger()
 
-    def _headers(self) -> Mapping[str, str]:
+    def _begun(self) -> Request:
         """As much as is there of the request that comes in."""
-        return {} if self._parser.request is None else self._parser.request.headers
+        return self._parser.request or Request(self._client, Held(self._worker.room))
 
     # One request, one answer.
 
@@ -213,7 +213,7 @@ class Connection(asyncio.Protocol):
         elif self._parser.request is not None:
             self._worker.count("too-slow")
             error = ServiceError("too-slow", "it stopped coming in")
-            self._reply(self._worker.refuse(error, self._headers()), close=True)
+            self._reply(self._worker.refuse(error, self._begun()), close=True)
             self._over = True
             self._transport.close()
         else:

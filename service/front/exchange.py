@@ -91,7 +91,7 @@ class Exchange:
             self._connection.abort()
 
     def _refuse(self, error: Exception) -> None:
-        reply = self._worker.refuse(error, self._request.headers)
+        reply = self._worker.refuse(error, self._request)
         self._write(reply.status, reply.headers, len(reply.body), reply.body)
         self._finish()
 

@@ -21,6 +21,7 @@ from service.predicting.models import Models, ServedModel
 from service.predicting.predictor import Answer, Predictor
 from service.predicting.rendering import RenderOptions, render
 from service.predicting.requests import plain_request
+from service.telemetry.request_ids import identify
 from storage.records.apikeys import ApiKey
 
 ROUTES: Final = {"/api/predict/": "/api/predict/", "/api/predict": "/api/predict/"}
@@ -65,8 +66,10 @@ class Lane:
         route, model = self._model_of(request.path)
         if model is None or not _is_plain(request.headers):
             return None
-        call = Call(time.perf_counter(), self._address(request), request.headers.get("origin"))
-        call.key = self._key_of(request.headers)
+        headers = request.headers
+        id = identify(headers.get("x-request-id"), headers.get("traceparent"))
+        call = Call(time.perf_counter(), self._address(request), id, headers.get("origin"))
+        call.key = self._key_of(headers)
         if call.key is None or "predict" not in call.key.scopes:
             return None
         call.timings["auth"] = time.perf_counter() - call.started
@@ -118,11 +121,11 @@ class Lane:
         if windows is None:
             return None
         call.windows = windows
-        call.answered(answer.outcome, answer.timings)
+        call.answered(answer.model.name, answer.outcome, answer.timings)
         self._predictor.count(answer, call.key)
         body = render(answer, options)
         headers = [("Content-Type", CONTENT_TYPE), *answer_headers(answer, options)]
-        headers += self._gate.close(call, "POST", route, "", 200)
+        headers += self._gate.close(call, "POST", route, "", 200, len(body))
         return Reply(200, headers, body)
 
 

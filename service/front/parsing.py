@@ -154,9 +154,8 @@ class Parser:
         request.method = self._parser.get_method().decode("ascii")
         request.version = self._parser.get_http_version()
         request.keep_alive = self._parser.should_keep_alive()
+        self._split_target(request)
         self._fault = self._fault or _fault_of(request)
-        if self._fault is None:
-            self._split_target(request)
         if self._fault is None:
             length = int(request.headers.get("content-length", "0"))
             if length > SMALL:

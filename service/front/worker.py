@@ -5,7 +5,7 @@ import logging
 import resource
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import formatdate
@@ -23,8 +23,8 @@ log = logging.getLogger("abstracts.front")
 Lane = Callable[[Request], Reply | Later | None]
 """Answers a small request before the application is asked, on the event loop: at once, or by what it returns, in a
 thread. None: it does not know. It must not wait. `request.body.content` is the body."""
-Refuse = Callable[[Exception, Mapping[str, str]], Reply]
-"""What a client is told whom the application does not answer: (why, the request's headers as far as they came)."""
+Refuse = Callable[[Exception, Request], Reply]
+"""What a client is told whom the application does not answer: (why, the request as far as it came)."""
 Found = TypeVar("Found")
 
 MAX_CONNECTIONS: Final = 8192

@@ -11,6 +11,7 @@ from typing import Final
 from service.errors import BrokerUnavailable
 from service.jobs.runner import Runner
 from service.jobs.turns import Turns, new_holder, next_claim
+from service.telemetry.request_ids import note
 from storage.errors import Conflict, StorageError
 from storage.records.jobs import Jobs
 
@@ -105,9 +106,11 @@ class LocalWorkers(Attendant):
 
     def attend(self) -> float:
         """Works off one chunk, if there is one."""
+        note("")
         claim = next_claim(self._jobs, self._turns, new_holder())
         if claim is None:
             return LOOK_EVERY
+        note(claim.job.request)
         self._make_runner().run(claim, self._stop.is_set)
         return 0.0
 

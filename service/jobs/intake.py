@@ -40,11 +40,17 @@ class Intake:
         self._refused = refused
 
     def submit(
-        self, owner: str, items: Iterable[Item], options: Mapping[str, Any], name: str | None = None
+        self,
+        owner: str,
+        items: Iterable[Item],
+        options: Mapping[str, Any],
+        name: str | None = None,
+        request: str = "",
     ) -> tuple[Job, Progress]:
         """A job, stored now or under this `name` (Idempotency-Key) before, and how far it is.
 
         `options`: model, threshold and top_k, each may be absent. What is wrong with an item becomes its result.
+        `request`: the id of the request.
         Raises InvalidRequest (none, or too many), NameTaken, OwnerFull, Full, Unavailable, UnknownModel and
         ModelUnavailable.
         """
@@ -57,7 +63,9 @@ class Intake:
         digest = hashlib.sha256(json.dumps([model.name, chosen]).encode())
         hashed = _hashed(self._bounded(items), digest)
         try:
-            job = self._jobs.create(owner, model.name, hashed, **chosen, name=name, digest=digest.hexdigest)
+            job = self._jobs.create(
+                owner, model.name, hashed, **chosen, name=name, digest=digest.hexdigest, request=request
+            )
         except Full as error:
             self._refused("jobs-of-key" if isinstance(error, OwnerFull) else "jobs")
             raise

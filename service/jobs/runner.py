@@ -1,6 +1,7 @@
 """Works off one chunk that is held, a few abstracts at a time."""
 
 import json
+import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -19,6 +20,8 @@ from storage.records.apikeys import ApiKey, Keys
 from storage.records.chunks import Counts, Item
 from storage.records.job import Job
 from storage.records.jobs import Claim, Jobs
+
+log = logging.getLogger("abstracts.jobs")
 
 GROUP: Final = 8
 """Abstracts that are looked up together."""
@@ -78,6 +81,7 @@ class Runner:
         if done.wait is None:
             self._jobs.finish(claim, done.lines, done.counts)
             self._metrics.chunk("finished")
+            log.info("finished chunk %d of %d of the job %s", claim.number + 1, len(job.numbers), job.id)
             return
         if done.wait:
             self._jobs.delay(job, timedelta(seconds=done.wait))

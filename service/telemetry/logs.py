@@ -13,6 +13,8 @@ from collections import deque
 from contextlib import suppress
 from typing import Any, Final
 
+from service.telemetry.request_ids import WithRequest
+
 STANDARD_OUTPUT: Final = 1
 STANDARD_ERROR: Final = 2
 MOST_WAITING: Final = 16_384
@@ -24,6 +26,8 @@ ATOMIC: Final = 4096
 GATHER_SECONDS: Final = 0.02
 """How long lines are gathered for one write."""
 CLOSE_SECONDS: Final = 1.0
+FORMAT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s%(request)s"
+"""For records that WithRequest has seen."""
 
 log = logging.getLogger("abstracts.log")
 
@@ -156,7 +160,10 @@ def _configuration(level: str) -> dict[str, Any]:
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-        "handlers": {"errors": {"class": f"{__name__}.{Errors.__name__}", "formatter": "plain"}},
+        "filters": {"request": {"()": WithRequest}},
+        "formatters": {"plain": {"format": FORMAT}},
+        "handlers": {
+            "errors": {"class": f"{__name__}.{Errors.__name__}", "formatter": "plain", "filters": ["request"]}
+        },
         "root": {"level": level, "handlers": ["errors"]},
     }

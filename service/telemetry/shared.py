@@ -7,10 +7,10 @@ its counts, so there are never more files than processes at a time.
 
 import os
 import shutil
-import struct
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from service.errors import NotServing
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
 """The variable that names the folder. Other servers than ours set it themselves."""
-TRIES: Final = 10
-"""A file that a process has only just made cannot be read for some microseconds."""
 
 
 @contextmanager
@@ -64,19 +62,25 @@ def registry_of_all() -> "CollectorRegistry | None":
     from prometheus_client import CollectorRegistry
     from prometheus_client.multiprocess import MultiProcessCollector
 
-    collect = MultiProcessCollector(None).collect  # type: ignore[no-untyped-call]
+    folder = Path(os.environ[FOLDER])
 
     class Everything:
         @staticmethod
         def collect() -> "Iterable[Metric]":
-            for _ in range(TRIES - 1):
-                with suppress(struct.error):
-                    return list(collect())  # type: ignore[no-untyped-call]
-            return list(collect())  # type: ignore[no-untyped-call]
+            """Without files that a process has only just made: prometheus_client fails on one that is empty."""
+            files = [str(path) for path in folder.glob("*.db") if _has_content(path)]
+            return MultiProcessCollector.merge(files)  # type: ignore[no-untyped-call,no-any-return]
 
     registry = CollectorRegistry()
     registry.register(Everything())
     return registry
+
+
+def _has_content(path: Path) -> bool:
+    try:
+        return path.stat().st_size > 0
+    except FileNotFoundError:  # of a process that has just ended
+        return False
 
 
 @contextmanager

@@ -16,8 +16,9 @@ State = Literal["open", "done", "cancelled"]
 class Job(Span):
     """A job: so many abstracts for one model.
 
-    owner: id of the API key that it belongs to. threshold, top_k: how its scores become categories. state: `open` until
-    it has been ended. ended: of one that is over, what its chunks said then; it stays so.
+    owner: id of the API key that it belongs to. threshold, top_k: how its scores become categories. request: id of the
+    request that it came with. state: `open` until it has been ended. ended: of one that is over, what its chunks said
+    then; it stays so.
     """
 
     owner: str
@@ -25,6 +26,7 @@ class Job(Span):
     created_at: datetime
     threshold: float | None = None
     top_k: int | None = None
+    request: str = ""
     state: State = "open"
     ended: Progress | None = None
 
@@ -34,7 +36,7 @@ class Job(Span):
         return self.state != "open"
 
 
-_PLAIN: Final = ("total", "chunk", "owner", "model", "threshold", "top_k", "state")
+_PLAIN: Final = ("total", "chunk", "owner", "model", "threshold", "top_k", "request", "state")
 
 
 def to_document(job: Job) -> Document:

@@ -78,6 +78,7 @@ class Jobs:
         top_k: int | None = None,
         name: str | None = None,
         digest: Callable[[], str] = str,
+        request: str = "",
     ) -> Job:
         """Store a job of these items, which are read once, and let it be worked on.
 
@@ -87,7 +88,7 @@ class Jobs:
         anything behind.
         """
         now = self._now()
-        job = Job(secrets.token_hex(16), 0, CHUNK, now + self._ttl, owner, model, now, threshold, top_k)
+        job = Job(secrets.token_hex(16), 0, CHUNK, now + self._ttl, owner, model, now, threshold, top_k, request)
         if name is None:
             self._listings.check_room(owner)  # before all of it is stored; counted again at the end
         with ExitStack() as undo:

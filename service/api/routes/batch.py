@@ -38,6 +38,7 @@ def blueprint(models: Models, predictor: Predictor, *, maximum: int, max_body: i
         model = models.get(arguments.get("model"))
         if payer is not None:
             payer.charge_batch(len(asked))
+        current_call().model = model.name
         entries = [listed_entry(value) for value in asked]
         answers = predictor.predict(model, [entry.abstract for entry in entries], directives(), payer, strict=strict())
         return Response(_body(entries, answers, arguments), content_type="application/json")

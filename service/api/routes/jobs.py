@@ -76,7 +76,8 @@ def blueprint(jobs: Jobs, intake: Intake, *, maximum: int, max_body: int) -> Blu
         """Take in a job: abstracts in JSON, or a file of any form that is read (docs/files.md)."""
         _refuse_unknown_length()
         items, options = _asked(schema, arguments)
-        return accepted(*intake.submit(_owner(), items, options, request.headers.get("Idempotency-Key")))
+        name, id = request.headers.get("Idempotency-Key"), current_call().request.id
+        return accepted(*intake.submit(_owner(), items, options, name, id))
 
     _add_listing(routes, jobs)
     one: dict[str, Any] = {"returns": JobResponse, "problems": ("no-such-job",), "headers": JOB_HEADERS, "example": JOB}
@@ -117,6 +118,7 @@ def _add_listing(routes: Blueprint, jobs: Jobs) -> None:
 
 def accepted(job: Job, progress: Progress) -> Response:
     """202 for a job that has been taken in."""
+    current_call().model = job.model
     response = job_response(job, progress)
     response.status_code = HTTPStatus.ACCEPTED
     response.headers["Location"] = f"{root()}/api/jobs/{job.id}"
@@ -156,6 +158,7 @@ def describe(job: Job, progress: Progress) -> dict[str, Any]:
         "seconds_left": None if progress.seconds_left is None else round(progress.seconds_left, 1),
         **{name: None if moment is None else moment.isoformat() for name, moment in moments.items()},
         "results": f"{root()}/api/jobs/{job.id}/results",
+        "request_id": job.request,
     }
 
 

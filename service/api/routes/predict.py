@@ -60,7 +60,7 @@ def blueprint(models: Models, predictor: Predictor, intake: Intake) -> Blueprint
         if call.key is not None and wants_a_job(requested):
             job = {"model": model.name, "threshold": options.threshold, "top_k": options.top_k}
             name_of_job = request.headers.get("Idempotency-Key")
-            response = accepted(*intake.submit(call.key.id, [abstract.raw], job, name_of_job))
+            response = accepted(*intake.submit(call.key.id, [abstract.raw], job, name_of_job, call.request.id))
             response.headers["Preference-Applied"] = RESPOND_ASYNC
             return response
         found = predictor.predict_one(model, abstract, requested, call.payer, strict=strict())

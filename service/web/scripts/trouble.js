@@ -77,7 +77,7 @@ function words(status, problem, fields) {
   const named = Object.entries(fields).map(([field, message]) => (field === "key" ? message : `${field}: ${message}`));
   const warnings = (problem.warnings || []).map((warning) => warning.detail);
   const remedy = problem.remedy ? [`Remedy: ${problem.remedy}.`] : [];
-  const instance = problem.instance ? [`(${problem.instance})`] : [];
+  const instance = status >= 500 && problem.instance ? [`(${problem.instance})`] : [];
   return [...(named.length ? named : [problem.detail || problem.title]), ...warnings, ...remedy, ...instance].join(" ");
 }
 

@@ -95,7 +95,7 @@ def test_a_star_is_everybody_and_answers_do_not_vary() -> None:
 
 def test_what_the_server_refuses_by_itself_can_be_read(make_services: MakeServices) -> None:
     services = make_services(CORS_ORIGINS=HERE)
-    with served(echo, refuse=services.refuse) as server:
+    with served(echo, refuse=services.refusals) as server:
         answer = server.exchange(get("/", f"Origin: {HERE}", "Transfer-Encoding: gzip"))
         other = server.exchange(get("/", "Origin: https://other.example", "Transfer-Encoding: gzip"))
     assert f"Access-Control-Allow-Origin: {HERE}".encode() in answer

@@ -120,6 +120,6 @@ def test_a_proxy_before_a_mount_comes_first(behind: FlaskClient) -> None:
 
 def test_what_the_server_refuses_by_itself_says_it_too(make_services: MakeServices) -> None:
     services = make_services(TRUSTED_PROXIES="1")
-    with served(echo, refuse=services.refuse) as server:
+    with served(echo, refuse=services.refusals) as server:
         answer = server.exchange(get("/", "X-Forwarded-Prefix: /scores", "Transfer-Encoding: gzip"))
     assert b'"type": "/scores/problems/malformed-http"' in answer

@@ -205,7 +205,7 @@ def test_a_fault_of_ours_shows_no_traceback(
     services.engine.failures.append(ZeroDivisionError("a secret detail"))
     response = client.post("/api/predict/", json={"abstract": ABSTRACT})
     services.engine.texts.clear()
-    problem = assert_problem(response, services, 500, "urn:uuid:")
+    problem = assert_problem(response, services, 500, "urn:request:")
     assert "secret" not in response.text
     assert problem["instance"] in caplog.text
     assert "a secret detail" in caplog.text

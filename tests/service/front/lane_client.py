@@ -20,7 +20,7 @@ from storage.backends.memory import MemoryBackend
 from storage.records.usage import Usages
 
 LOOSE: Final = "1000000 per day"
-VARYING: Final = {"Server-Timing", "RateLimit", "RateLimit-Policy"}
+VARYING: Final = {"Server-Timing", "RateLimit", "RateLimit-Policy", "X-Request-ID"}
 """Headers whose values tell of the one request, or of limits that here are others; their names are compared."""
 
 

@@ -225,7 +225,7 @@ def test_it_stops_within_seconds_whatever_its_clients_do(server: Server) -> None
 
 
 def test_a_log_that_nobody_reads_holds_nobody_up(server: Server) -> None:
-    server.variables["ABSTRACTS_LOG_LEVEL"] = "INFO"
+    server.variables |= {"ABSTRACTS_LOG_LEVEL": "INFO", "ABSTRACTS_LOG_PROBES": "true"}
     reading, writing = os.pipe()
     try:
         fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096)

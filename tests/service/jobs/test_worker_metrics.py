@@ -13,6 +13,7 @@ import requests
 
 from config import load_settings
 from service.bootstrap import Services
+from service.jobs.intake import Intake
 from tests.processes import end, start
 from tests.service.jobs.brokers import free_ports, redis
 from tests.service.jobs.test_brokers import CELERY, ITEMS, ROOT, look, submit, variables
@@ -26,10 +27,10 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @contextmanager
-def worker(folder: Path, broker: str, port: int) -> Iterator["subprocess.Popen[str]"]:
+def worker(folder: Path, broker: str, port: int, *options: str) -> Iterator["subprocess.Popen[str]"]:
     """A Celery worker of two processes that serves /metrics."""
     environ = os.environ | variables(folder, broker) | {"ABSTRACTS_METRICS_PORT": str(port)}
-    process = start([*CELERY, "--concurrency=2"], cwd=ROOT, env=environ, stderr=subprocess.PIPE, text=True)
+    process = start([*CELERY, "--concurrency=2", *options], cwd=ROOT, env=environ, stderr=subprocess.PIPE, text=True)
     try:
         yield process
     finally:
@@ -71,6 +72,21 @@ def test_all_processes_count_together_and_a_killed_one_is_not_forgotten(tmp_path
             assert process.returncode == 0
     finally:
         services.close()
+
+
+def test_log_lines_of_a_chunk_name_the_request_that_its_job_came_with(tmp_path: Path, broker: str) -> None:
+    services = Services(load_settings(variables(tmp_path, broker)))
+    key = services.keys.create("x", ["predict"])[0]
+    intake = Intake(services.jobs, services.models, lambda: services.attendant, len(ITEMS))
+    (port,) = free_ports(1)
+    try:
+        with worker(tmp_path, broker, port, "--loglevel=INFO") as process:
+            intake.submit(key.id, ITEMS[:1], {}, request="the-one")
+            assert process.stderr is not None
+            line = next(line for line in process.stderr if "finished chunk 1 of 1" in line)
+    finally:
+        services.close()
+    assert line.endswith(" (request the-one)\n")
 
 
 def test_a_port_that_is_taken_is_one_line(tmp_path: Path, broker: str) -> None:
