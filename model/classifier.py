@@ -5,15 +5,19 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from tokenizers import Tokenizer
 
 from model.artifact import Artifact
 from model.budget import MemoryBudget
-from model.engines.base import Engine
+from model.engines.base import Encoded, Engine
 from model.errors import EngineError, ModelUnavailable, Overloaded
 from model.tokens import count_tokens, load_tokenizer
+
+if TYPE_CHECKING:
+    from model.engines.head import Head
 
 EngineFactory = Callable[[Artifact, int], Engine]
 
@@ -38,7 +42,8 @@ class Classification:
     """Scores in label order, and what they cost.
 
     tokens: of the text, [CLS] and [SEP] included; tokens_read: those that the model read, at most its max_tokens.
-    queue_seconds: that the text waited for the engine; model_seconds: that it then took.
+    queue_seconds: that the text waited for the engine; model_seconds: that it then took. encoded: what the graph gave,
+    for models that share it, None if it cannot be shared; graph: digest of its artifact, and its max_tokens.
     """
 
     scores: tuple[float, ...]
@@ -46,6 +51,8 @@ class Classification:
     tokens_read: int
     queue_seconds: float
     model_seconds: float
+    encoded: Encoded | None = None
+    graph: tuple[str, int] = ("", 0)
 
 
 class Classifier:
@@ -77,6 +84,8 @@ class Classifier:
         self._make_engine = make_engine
         self._budget = budget or MemoryBudget(0)
         self._loaded: tuple[Tokenizer, Engine] | None = None
+        self._graph = ((artifact.encoder or artifact).digest, artifact.manifest.max_tokens)
+        self._head: Head | None = None
 
     def classify(self, text: str) -> Classification:
         """Score a normalised text, in the artifact's label order.
@@ -89,10 +98,21 @@ class Classifier:
             began = time.perf_counter()
             tokenizer, engine = self._loaded or self._load()
             encoding = tokenizer.encode(text)
-            scores = engine.scores(encoding.ids)
+            scores, encoded = engine.run(encoding.ids)
             self._budget.touch(self)
             ended = time.perf_counter()
-        return Classification(scores, count_tokens(encoding), len(encoding.ids), began - arrived, ended - began)
+        tokens, tokens_read = count_tokens(encoding), len(encoding.ids)
+        return Classification(scores, tokens, tokens_read, began - arrived, ended - began, encoded, self._graph)
+
+    def derive(self, other: Classification) -> Classification | None:
+        """Its classification of a text that another model has classified; None if they do not share a graph.
+
+        Nothing is run, so nothing waits. ModelUnavailable and ArtifactError as the head cannot be read.
+        """
+        if other.encoded is None or other.graph != self._graph:
+            return None
+        scores = self._own_head().scores(other.encoded) if self.artifact.encoder else other.encoded.scores
+        return replace(other, scores=scores, queue_seconds=0.0, model_seconds=0.0)
 
     @property
     def waiting(self) -> int:
@@ -140,6 +160,16 @@ class Classifier:
                 self._engine_lock.release()
         finally:
             self._places.release()
+
+    def _own_head(self) -> "Head":
+        """The head by itself, without the graph that it shares; some hundred KB, which are kept."""
+        if self._head is None:
+            from model.engines.head import open_head
+
+            head = open_head(self.artifact)
+            self._refuse_replaced()
+            self._head = head
+        return self._head
 
     def _load(self) -> tuple[Tokenizer, Engine]:
         artifact = self.artifact

@@ -7,7 +7,7 @@ from flask import Response, request
 
 from service.access.gate import current_call
 from service.errors import InvalidRequest
-from service.predicting.predictor import NO_DIRECTIVES, Answer, Directives
+from service.predicting.answers import NO_DIRECTIVES, Answer, Directives
 from service.predicting.rendering import RenderOptions, render
 
 CONTENT_TYPE: Final = "application/json"
@@ -66,7 +66,8 @@ def prediction_response(
     more: Mapping[str, Any] | None = None,
 ) -> Response:
     """The response to a POST, with `more` members of its object. Its ETag is that of the stored prediction."""
-    current_call().answered(answer.model.name, answer.outcome, answer.timings)
+    as_one = answer.as_one()
+    current_call().answered(answer.model.name, as_one.outcome, as_one.timings)
     headers = answer_headers(answer, options, requested)
     return Response(render(answer, options, more), headers=headers, content_type=CONTENT_TYPE)
 
@@ -74,13 +75,17 @@ def prediction_response(
 def answer_headers(
     answer: Answer, options: RenderOptions, requested: Directives = NO_DIRECTIVES
 ) -> list[tuple[str, str]]:
-    """What the response says about where the answer came from."""
-    status = _CACHE_STATUS[answer.outcome, answer.stored]
+    """What the response says about where the answer came from, and those of further models with it.
+
+    With such there is no ETag: it would name the first prediction alone.
+    """
+    as_one = answer.as_one()
+    status = _CACHE_STATUS[as_one.outcome, as_one.stored]
     if requested.no_cache:
         status = status.replace("fwd=uri-miss", "fwd=request")
-    headers = [("Cache-Status", status), ("ETag", etag(answer, options))]
-    if answer.outcome == "hit":
-        headers.append(("Age", str(int(answer.age))))
+    headers = [("Cache-Status", status)] if answer.also else [("Cache-Status", status), ("ETag", etag(answer, options))]
+    if as_one.outcome == "hit":
+        headers.append(("Age", str(int(as_one.age))))
     return headers
 
 

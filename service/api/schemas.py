@@ -2,7 +2,7 @@
 
 from marshmallow import RAISE, Schema, fields, validate
 
-from service.predicting.requests import COUNT, SHARE
+from service.predicting.requests import COUNT, SHARE, also_field
 
 
 class PredictionQuery(Schema):
@@ -21,10 +21,12 @@ class JobQuery(PredictionQuery):
     """What a job of an uploaded file is to be; for one in JSON the body says it."""
 
     error_messages = {  # noqa: RUF012  (marshmallow's own class attribute)
-        "unknown": "There is no such parameter. Send model, threshold, top_k, text_column or id_column, or nothing."
+        "unknown": "There is no such parameter. "
+        "Send model, also, threshold, top_k, text_column or id_column, or nothing."
     }
 
     model = fields.String()
+    also = also_field()
     text_column = fields.String(metadata={"description": "The column or field with the abstract, if not a usual one."})
     id_column = fields.String(metadata={"description": "The one with your own id, which comes back as `input_id`."})
 
@@ -93,6 +95,10 @@ class PredictionResponse(Schema):
         metadata={"description": "What tells that the scores mean little: they hold for English abstracts of papers."},
     )
     input_id = fields.String(metadata={"description": "The id that the abstract came with."})
+    also = fields.List(
+        fields.Dict(),
+        metadata={"description": "Of each further model that was asked, in order: its prediction, or its `problem`."},
+    )
 
 
 class Extraction(Schema):
@@ -134,6 +140,7 @@ class JobResponse(Schema):
     id = fields.String(required=True)
     state = fields.String(required=True, validate=validate.OneOf(["queued", "running", "done", "cancelled"]))
     model = fields.String(required=True)
+    also = fields.List(fields.String(), metadata={"description": "The further models that are asked, if any."})
     total = fields.Integer(required=True, metadata={"description": "Abstracts in it."})
     done = fields.Integer(required=True, metadata={"description": "Abstracts that have a result by now."})
     hits = fields.Integer(required=True, metadata={"description": "Of these, stored before."})

@@ -17,8 +17,9 @@ from service.api.responses import CONTENT_TYPE, answer_headers
 from service.errors import ServiceError
 from service.front.answering import Later, Reply
 from service.front.parsing import Request
+from service.predicting.answers import Answer
 from service.predicting.models import Models, ServedModel
-from service.predicting.predictor import Answer, Predictor
+from service.predicting.predictor import Predictor
 from service.predicting.rendering import RenderOptions, render
 from service.predicting.requests import plain_request
 from service.telemetry.request_ids import identify

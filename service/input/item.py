@@ -18,8 +18,8 @@ class Item:
 
     place: where it stands ("line 7", "row 3", "entry 'smith2020'"). line: the number of its first line, where lines
     count. abstract: as it came. problem: why the record cannot be used; then there is neither abstract nor pdf.
-    pdf: a paper's bytes. wishes: `threshold` and `top_k`, unchecked, where a JSON object brings them. fields: the whole
-    record, names as they came. Texts hold no halves of characters but those of an abstract in JSON.
+    pdf: a paper's bytes. wishes: `threshold`, `top_k` and `also`, unchecked, where a JSON object brings them. fields:
+    the whole record, names as they came. Texts hold no halves of characters but those of an abstract in JSON.
     """
 
     place: str

@@ -49,7 +49,7 @@ class Intake:
     ) -> tuple[Job, Progress]:
         """A job, stored now or under this `name` (Idempotency-Key) before, and how far it is.
 
-        `options`: model, threshold and top_k, each may be absent. What is wrong with an item becomes its result.
+        `options`: model, threshold, top_k and also, each may be absent. What is wrong with an item becomes its result.
         `request`: the id of the request.
         Raises InvalidRequest (none, or too many), NameTaken, OwnerFull, Full, Unavailable, UnknownModel and
         ModelUnavailable.
@@ -59,7 +59,8 @@ class Intake:
                 {"Idempotency-Key": [f"Send 1 to {_IDEMPOTENCY_KEY_MAX} characters, or no such header."]}
             )
         model = self._models.get(options.get("model"))
-        chosen = {"threshold": options.get("threshold"), "top_k": options.get("top_k")}
+        also = [self._models.get(other).name for other in options.get("also", ())]
+        chosen: dict[str, Any] = {"threshold": options.get("threshold"), "top_k": options.get("top_k"), "also": also}
         digest = hashlib.sha256(json.dumps([model.name, chosen]).encode())
         hashed = _hashed(self._bounded(items), digest)
         try:

@@ -1,11 +1,14 @@
 """Entries as jobs store them: until they are worked off, or, if something is wrong with one, as its outcome."""
 
 import json
+from typing import Any, Final
 
 from service.predicting.abstracts import Abstract, abstract_or_error
 from service.predicting.entries import Entry
 from service.predicting.rendering import DEFAULT_OPTIONS
 from storage.records.chunks import Item
+
+_KEPT: Final = ("input_id", "threshold", "top_k", "also")
 
 
 def to_item(entry: Entry) -> Item:
@@ -13,7 +16,7 @@ def to_item(entry: Entry) -> Item:
     if not isinstance(entry.abstract, Abstract):
         outcome: Item = json.loads(entry.render(entry.abstract, DEFAULT_OPTIONS))
         return outcome
-    more = {"input_id": entry.input_id, "threshold": entry.threshold, "top_k": entry.top_k}
+    more = {name: getattr(entry, name) for name in _KEPT}
     kept = {name: value for name, value in more.items() if value is not None}
     return {"abstract": entry.abstract.raw, **kept} if kept else entry.abstract.raw
 
@@ -24,4 +27,5 @@ def to_entry(item: Item) -> Entry | None:
         return Entry(abstract_or_error(item))
     if "abstract" not in item:
         return None
-    return Entry(abstract_or_error(item["abstract"]), item.get("input_id"), item.get("threshold"), item.get("top_k"))
+    kept: dict[str, Any] = {name: item.get(name) for name in _KEPT}
+    return Entry(abstract_or_error(item["abstract"]), **kept)

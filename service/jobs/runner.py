@@ -3,17 +3,18 @@
 import json
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
-from model.errors import ModelError, Overloaded
+from model.errors import ModelError
 from service.access.ratelimits import Payer, RateLimits
-from service.errors import LimitExceeded, ServiceError
+from service.errors import ServiceError
 from service.jobs.items import to_entry
+from service.predicting.answers import Answer, refusal
 from service.predicting.entries import Entry
 from service.predicting.models import Models
-from service.predicting.predictor import Answer, Predictor
+from service.predicting.predictor import Predictor
 from service.predicting.rendering import DEFAULT_OPTIONS, RenderOptions, render_item, tally
 from service.telemetry.metrics import Metrics
 from storage.records.apikeys import ApiKey, Keys
@@ -111,8 +112,9 @@ class Runner:
         outputs: list[Output] = []
         for item, entry in zip(items, entries, strict=True):
             output = item if entry is None else next(answers)
-            if isinstance(output, Overloaded | LimitExceeded):
-                return _Done(lines, _counts(outputs), output.retry_after)
+            refused = [error for part in _parts(output) if (error := refusal(part))]
+            if refused:
+                return _Done(lines, _counts(outputs), refused[0].retry_after)
             lines.append(_line(job, entry, output))
             outputs.append(output)
         return _Done(lines, _counts(outputs))
@@ -122,7 +124,17 @@ class Runner:
             model = self._models.get(job.model)
         except ModelError as error:
             return [error] * len(entries)
-        return self._predictor.predict(model, [entry.abstract for entry in entries], payer=Payer(self._limits, key))
+        also = [entry.others(self._models, job.also) for entry in entries]
+        abstracts = [entry.abstract for entry in entries]
+        return self._predictor.predict(model, abstracts, payer=Payer(self._limits, key), also=also)
+
+
+def _parts(output: Output) -> Iterator[Answer | Exception]:
+    """The answer or error that it is, and those of further models."""
+    if isinstance(output, Answer | Exception):
+        yield output
+    if isinstance(output, Answer):
+        yield from output.also
 
 
 def _is_good(key: ApiKey) -> bool:

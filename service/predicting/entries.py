@@ -1,6 +1,6 @@
 """One of several abstracts, as lists, jobs and files bring them: with an id of its own, and wishes of its own."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,7 +9,9 @@ from marshmallow import EXCLUDE
 from service.errors import InvalidRequest
 from service.input.item import Item
 from service.predicting.abstracts import Abstract, abstract_or_error
-from service.predicting.predictor import Answer
+from service.predicting.answers import Answer
+from service.predicting.models import Models
+from service.predicting.predictor import Others
 from service.predicting.rendering import RenderOptions, render_item
 from service.predicting.requests import EntryRequest, load
 
@@ -18,7 +20,7 @@ from service.predicting.requests import EntryRequest, load
 class Entry:
     """An abstract, or what is wrong with it.
 
-    input_id: its id where it comes from; it stands in the answer. threshold, top_k: its own, None without.
+    input_id: its id where it comes from; it stands in the answer. threshold, top_k, also: its own, None without.
     place: where it stands in a file, as members of its problem.
     """
 
@@ -27,6 +29,11 @@ class Entry:
     threshold: float | None = None
     top_k: int | None = None
     place: Mapping[str, Any] = field(default_factory=dict)
+    also: Sequence[str] | None = None
+
+    def others(self, models: Models, default: Sequence[str]) -> Others:
+        """The further models that it is for; those of its list if it names none itself."""
+        return models.several(default if self.also is None else self.also)
 
     def render(
         self, answer: Answer | Exception, defaults: RenderOptions, more: Mapping[str, Any] | None = None
@@ -50,7 +57,7 @@ def listed_entry(value: object) -> Entry:
     except InvalidRequest as error:
         id = value.get("id")
         return Entry(error, str(id) if isinstance(id, str | int) and "id" not in error.errors else None)
-    return Entry(asked["abstract"], asked.get("id"), asked.get("threshold"), asked.get("top_k"))
+    return _entry(asked, asked.get("id"))
 
 
 def file_entry(item: Item) -> Entry:
@@ -62,4 +69,9 @@ def file_entry(item: Item) -> Entry:
         asked = load(EntryRequest(unknown=EXCLUDE), {"abstract": item.abstract, **item.wishes})
     except InvalidRequest as error:
         return Entry(error, item.input_id, place=place)
-    return Entry(asked["abstract"], item.input_id, asked.get("threshold"), asked.get("top_k"), place)
+    return _entry(asked, item.input_id, place)
+
+
+def _entry(asked: Mapping[str, Any], input_id: str | None, place: Mapping[str, Any] | None = None) -> Entry:
+    wishes = {name: asked.get(name) for name in ("threshold", "top_k", "also")}
+    return Entry(asked["abstract"], input_id, place=place or {}, **wishes)

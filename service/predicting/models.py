@@ -2,13 +2,13 @@
 
 import hashlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from model.artifact import Artifact
 from model.classifier import Classifier
-from model.errors import ModelUnavailable, UnknownModel
+from model.errors import ModelError, ModelUnavailable, UnknownModel
 from model.registry import Registry
 from model.text import NORMALISER_VERSION
 
@@ -58,6 +58,16 @@ class Models:
             if name is not None:
                 raise
             raise ModelUnavailable(asked, "not installed", "it is the default and is not installed") from error
+
+    def several(self, names: Iterable[str]) -> tuple[ServedModel | ModelError, ...]:
+        """The models of these names; in the place of one that cannot answer, why."""
+        return tuple(map(self._one, names))
+
+    def _one(self, name: str) -> ServedModel | ModelError:
+        try:
+            return self.get(name)
+        except ModelError as error:
+            return error
 
     def opened(self, name: str | None) -> ServedModel | None:
         """The model of that name, or the default one, if it has answered before."""

@@ -4,54 +4,31 @@ No HTTP in here: the API, jobs and commands all come through `predict`.
 """
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from typing import Final
 
+from model.classifier import Classification
 from model.errors import ModelError, Overloaded
-from model.text.warnings import DETAILS, find_warnings
+from model.text.warnings import find_warnings
 from service.access.ratelimits import Payer
-from service.errors import LimitExceeded, ServiceError
+from service.errors import ServiceError
 from service.predicting.abstracts import Abstract
+from service.predicting.answers import NO_DIRECTIVES, Answer, Directives, hit, hits, in_order, refusal, strictly
 from service.predicting.memory import Memory
 from service.predicting.models import ServedModel
 from service.predicting.singleflight import SingleFlight
-from service.telemetry.metrics import Metrics, Outcome, Source
+from service.telemetry.metrics import Metrics
 from service.telemetry.usage import UsageMeter
 from storage.errors import StorageError
 from storage.records.apikeys import ApiKey
 from storage.records.predictions import Prediction, Predictions
 
-
-@dataclass(frozen=True, slots=True)
-class Directives:
-    """What a client asks of the cache (RFC 9111, section 5.2.1). max_age: seconds."""
-
-    no_cache: bool = False
-    no_store: bool = False
-    only_if_cached: bool = False
-    max_age: float | None = None
-
-
-NO_DIRECTIVES = Directives()
-
-
-class Answer(NamedTuple):
-    """A prediction and how it came about.
-
-    outcome: `hit` (memory or store), `miss` (this call ran the model) or `collapsed` (another call ran it).
-    stored: whether the store has it now. age: seconds since it was computed. timings: seconds by stage. source: where
-    it was found, `model` where it was not.
-    """
-
-    model: ServedModel
-    prediction: Prediction
-    outcome: Outcome
-    stored: bool
-    age: float
-    timings: Mapping[str, float]
-    source: Source = "model"
+Others = Sequence[ServedModel | Exception]
+"""Further models to ask about an abstract; an error for one that cannot be asked."""
+Runs = dict[str, list[Classification]]
+"""What models have made, in a call, of each text."""
+_NOT_ASKED: Final = ServiceError("not-stored", "This model was not asked about this abstract.")
 
 
 class Predictor:
@@ -90,6 +67,7 @@ class Predictor:
         payer: Payer | None = None,
         *,
         strict: bool = False,
+        also: Sequence[Others] = (),
     ) -> list[Answer | Exception]:
         """For each abstract, in order, its answer or the error it met; what is an error already stays what it is.
 
@@ -97,26 +75,70 @@ class Predictor:
         abstract that is in there twice is worked out once, and the second is `collapsed`. `payer` is charged before
         each run of the model; when it may not pay, or the model is overloaded, nothing more is run: the rest has that
         error too. `strict`: what has warnings is an error.
+
+        `also`: for each abstract, further models, whose answers, or errors, the answer then has. Models that share an
+        encoder run it once for a text, which is then paid for once.
         """
+        runs: Runs = {}
+        answers = self._answers(model, abstracts, directives, payer, runs)
+        if strict:
+            answers = [strictly(answer) for answer in answers]
+        if any(also):
+            answers = self._with_others(answers, abstracts, also, directives, payer, runs)
+        for answer in answers:
+            for part in answer.parts() if isinstance(answer, Answer) else ():
+                self.count(part, None if payer is None else payer.key)
+        return answers
+
+    def _answers(
+        self,
+        model: ServedModel,
+        abstracts: Sequence[Abstract | Exception],
+        directives: Directives,
+        payer: Payer | None,
+        runs: Runs,
+    ) -> list[Answer | Exception]:
+        """Those of one model; `runs` are read and added to."""
         started = time.perf_counter()
         keys = [item if isinstance(item, Exception) else model.key(item.text) for item in abstracts]
         asked = {key: item for key, item in zip(keys, abstracts, strict=True) if isinstance(key, str)}
         kept, fetched = ({}, {}) if directives.no_cache else self._look_up(model, list(asked))
         timings = {"store": time.perf_counter() - started}
         answers: dict[str, Answer | Exception] = {
-            **_hits(model, kept, directives, timings, "memory"),
-            **_hits(model, fetched, directives, timings, "store"),
+            **hits(model, kept, directives, timings, "memory"),
+            **hits(model, fetched, directives, timings, "store"),
         }
         refused: Exception | None = None
         for key, abstract in asked.items():
             if key not in answers and isinstance(abstract, Abstract):
-                answers[key] = refused or self._compute_or_error(model, key, abstract, directives, payer)
-                refused = refused or _refusal(answers[key])
-        ordered = [_strict(answer) if strict else answer for answer in _in_order(keys, answers)]
-        for item in ordered:
-            if isinstance(item, Answer):
-                self.count(item, None if payer is None else payer.key)
-        return ordered
+                made = runs.setdefault(abstract.text, [])
+                answers[key] = refused or self._compute_or_error(model, key, abstract, directives, payer, made)
+                refused = refused or refusal(answers[key])
+        return list(in_order(keys, answers))
+
+    def _with_others(
+        self,
+        answers: Sequence[Answer | Exception],
+        abstracts: Sequence[Abstract | Exception],
+        also: Sequence[Others],
+        directives: Directives,
+        payer: Payer | None,
+        runs: Runs,
+    ) -> list[Answer | Exception]:
+        """The answers with those of further models, each of which is asked once about all that it is asked about."""
+        theirs: dict[ServedModel, list[Answer | Exception]] = {}
+        for other in [model for models in also for model in models]:
+            if isinstance(other, ServedModel) and other not in theirs:
+                asked = [
+                    abstract if isinstance(answer, Answer) and other in models else _NOT_ASKED
+                    for answer, abstract, models in zip(answers, abstracts, also, strict=True)
+                ]
+                theirs[other] = self._answers(other, asked, directives, payer, runs)
+        found: list[Answer | Exception] = []
+        for i, (answer, models) in enumerate(zip(answers, also, strict=True)):
+            others = (theirs[other][i] if isinstance(other, ServedModel) else other for other in models)
+            found.append(answer._replace(also=tuple(others)) if isinstance(answer, Answer) else answer)
+        return found
 
     def predict_one(
         self,
@@ -126,9 +148,10 @@ class Predictor:
         payer: Payer | None = None,
         *,
         strict: bool = False,
+        also: Others = (),
     ) -> Answer:
         """The answer for one abstract. Raises what `predict` would give in its place."""
-        (answer,) = self.predict(model, [abstract], directives, payer, strict=strict)
+        (answer,) = self.predict(model, [abstract], directives, payer, strict=strict, also=[also])
         if isinstance(answer, Exception):
             raise answer
         return answer
@@ -139,7 +162,7 @@ class Predictor:
         prediction = self._memory.get(key)
         if prediction is None:
             return None
-        return _hit(model, prediction, NO_DIRECTIVES, {"store": time.perf_counter() - started}, "memory")
+        return hit(model, prediction, NO_DIRECTIVES, {"store": time.perf_counter() - started}, "memory")
 
     def fetch(self, model: ServedModel, key: str) -> Answer | None:
         """The answer in the store, or None, also while that is out. It is not counted, either."""
@@ -147,7 +170,7 @@ class Predictor:
         prediction = self._from_store(model, [key]).get(key)
         if prediction is None:
             return None
-        return _hit(model, prediction, NO_DIRECTIVES, {"store": time.perf_counter() - started}, "store")
+        return hit(model, prediction, NO_DIRECTIVES, {"store": time.perf_counter() - started}, "store")
 
     def count(self, answer: Answer, key: ApiKey | None) -> None:
         """Counts an answer for the metrics, and as usage of the key that asked."""
@@ -166,7 +189,7 @@ class Predictor:
         if prediction.digest != model.digest:
             return None
         self._memory.put(prediction)
-        return _hit(model, prediction, NO_DIRECTIVES, {}, "store")
+        return hit(model, prediction, NO_DIRECTIVES, {}, "store")
 
     def _look_up(self, model: ServedModel, keys: list[str]) -> tuple[dict[str, Prediction], dict[str, Prediction]]:
         """What memory has, and of the rest what the store has; an outage of the store is a miss."""
@@ -190,30 +213,48 @@ class Predictor:
         return found
 
     def _compute_or_error(
-        self, model: ServedModel, key: str, abstract: Abstract, directives: Directives, payer: Payer | None
+        self,
+        model: ServedModel,
+        key: str,
+        abstract: Abstract,
+        directives: Directives,
+        payer: Payer | None,
+        runs: list[Classification],
     ) -> Answer | Exception:
         if directives.only_if_cached:
             return ServiceError(
                 "not-stored", "This abstract has no stored prediction. Send it without only-if-cached to compute one."
             )
         try:
-            return self._compute(model, key, abstract, directives, payer)
+            answer = self._compute(model, key, abstract, directives, payer, runs)
         except (ModelError, ServiceError) as error:
             if isinstance(error, Overloaded):
                 self._metrics.refused("queue")
             return error
+        if answer.run is not None:
+            runs.append(answer.run)
+        return answer
 
     def _compute(
-        self, model: ServedModel, key: str, abstract: Abstract, directives: Directives, payer: Payer | None
+        self,
+        model: ServedModel,
+        key: str,
+        abstract: Abstract,
+        directives: Directives,
+        payer: Payer | None,
+        runs: Sequence[Classification],
     ) -> Answer:
         def work() -> Answer:
             # Another flight may have landed between this call's look-up and its turn.
             kept = None if directives.no_cache else self._memory.get(key)
-            if kept is not None and (answer := _hit(model, kept, directives, {}, "memory")):
+            if kept is not None and (answer := hit(model, kept, directives, {}, "memory")):
                 return answer
-            if payer is not None:
+            derived = next(filter(None, map(model.classifier.derive, runs)), None)
+            if derived is None and payer is not None:
                 payer.charge()
-            return self._run(model, key, abstract, store=not directives.no_store)
+            result = derived or model.classifier.classify(abstract.text)
+            timings = {} if derived else {"queue": result.queue_seconds, "model": result.model_seconds}
+            return self._keep(model, key, abstract, result, timings, store=not directives.no_store)
 
         if directives.no_cache or directives.no_store:
             return work()
@@ -223,8 +264,17 @@ class Predictor:
             raise Overloaded(str(error), retry_after=1) from error
         return answer._replace(outcome="collapsed") if collapsed else answer
 
-    def _run(self, model: ServedModel, key: str, abstract: Abstract, *, store: bool) -> Answer:
-        result = model.classifier.classify(abstract.text)
+    def _keep(
+        self,
+        model: ServedModel,
+        key: str,
+        abstract: Abstract,
+        result: Classification,
+        timings: Mapping[str, float],
+        *,
+        store: bool,
+    ) -> Answer:
+        """The answer from what a model made of a text, and with `store` its prediction stored."""
         now = datetime.now(UTC)
         prediction = Prediction(
             id=key,
@@ -238,14 +288,13 @@ class Predictor:
             tokens_read=result.tokens_read,
             warnings=tuple(warning.code for warning in find_warnings(abstract.text)),
         )
-        timings = {"queue": result.queue_seconds, "model": result.model_seconds}
         if not store:
-            return Answer(model, prediction, "miss", False, 0.0, timings)
+            return Answer(model, prediction, "miss", False, 0.0, timings, run=result)
         started = time.perf_counter()
         stored = self._store(prediction)
         self._memory.put(prediction)
         timings = {"store": time.perf_counter() - started, **timings}
-        return Answer(model, prediction, "miss", stored, 0.0, timings)
+        return Answer(model, prediction, "miss", stored, 0.0, timings, run=result)
 
     def _store(self, prediction: Prediction) -> bool:
         try:
@@ -253,58 +302,3 @@ class Predictor:
         except StorageError:
             return False
         return True
-
-
-def _hits(
-    model: ServedModel,
-    found: Mapping[str, Prediction],
-    directives: Directives,
-    timings: Mapping[str, float],
-    source: Source,
-) -> dict[str, Answer]:
-    """The answers from stored predictions, without those that are older than the client takes."""
-    hits = {key: _hit(model, prediction, directives, timings, source) for key, prediction in found.items()}
-    return {key: answer for key, answer in hits.items() if answer is not None}
-
-
-def _hit(
-    model: ServedModel, prediction: Prediction, directives: Directives, timings: Mapping[str, float], source: Source
-) -> Answer | None:
-    """The answer from a stored prediction; None if it is older than the client takes."""
-    age = max(0.0, time.time() - prediction.created_at.timestamp())
-    if directives.max_age is not None and age > directives.max_age:
-        return None
-    return Answer(model, prediction, "hit", True, age, timings, source)
-
-
-def _in_order(
-    keys: Iterable[str | Exception], answers: Mapping[str, Answer | Exception]
-) -> Iterator[Answer | Exception]:
-    seen = set()
-    for key in keys:
-        if isinstance(key, Exception):
-            yield key
-            continue
-        answer = answers[key]
-        if key in seen and isinstance(answer, Answer) and answer.outcome == "miss":
-            answer = answer._replace(outcome="collapsed")
-        yield answer
-        seen.add(key)
-
-
-def _strict(answer: Answer | Exception) -> Answer | Exception:
-    """An error in place of an answer with warnings."""
-    if not isinstance(answer, Answer) or not answer.prediction.warnings:
-        return answer
-    warnings = told(answer.prediction.warnings)
-    details = " ".join(warning["detail"] for warning in warnings)
-    return ServiceError("doubtful-abstract", details, members={"warnings": warnings})
-
-
-def told(codes: Iterable[str]) -> list[dict[str, str]]:
-    """Warnings as clients get them."""
-    return [{"code": code, "detail": DETAILS.get(code, code)} for code in codes]
-
-
-def _refusal(answer: Answer | Exception) -> Exception | None:
-    return answer if isinstance(answer, LimitExceeded | Overloaded) else None

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from service.access.prefix import root
-from service.predicting.predictor import Answer, told
+from service.predicting.answers import Answer, told
 from service.problems import describe
 from storage.records.predictions import Prediction
 
@@ -45,7 +45,7 @@ _encode = msgspec.json.Encoder().encode
 def render(answer: Answer, options: RenderOptions = DEFAULT_OPTIONS, more: Mapping[str, Any] | None = None) -> bytes:
     """The response body: all scores, and the categories at or above the threshold, best first, at most `top_k`.
 
-    `more` are members that only this answer has.
+    `more` are members that only this answer has. Answers of further models follow as `also`, as they would be alone.
     """
     model, prediction = answer.model, answer.prediction
     members = {**_members(prediction), **(more or {})}
@@ -63,7 +63,11 @@ def render(answer: Answer, options: RenderOptions = DEFAULT_OPTIONS, more: Mappi
             answer.outcome == "hit",
         )
     )
-    return body[:-1] + b"," + _encode(members)[1:] if members else body
+    if members:
+        body = body[:-1] + b"," + _encode(members)[1:]
+    if answer.also:
+        body = b'%b,"also":[%b]}' % (body[:-1], b",".join(render_item(item, options) for item in answer.also))
+    return body
 
 
 def _members(prediction: Prediction) -> dict[str, Any]:

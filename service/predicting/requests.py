@@ -3,7 +3,7 @@
 
 import math
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Final, NamedTuple
 
 import msgspec
 from marshmallow import RAISE, Schema, ValidationError, fields, validate
@@ -17,6 +17,8 @@ SHARE = validate.Range(0, 1, error="Send a number from 0 to 1.")
 MAX_TITLE = 2000
 MAX_ID = 256
 """Characters of a title, and of an id."""
+MAX_ALSO: Final = 4
+"""Further models that may be asked at once."""
 COUNT = validate.Range(1, error="Send a whole number of at least 1.")
 
 
@@ -54,8 +56,21 @@ class WholeNumber(fields.Integer):
         return value
 
 
+def also_field() -> fields.List[str]:
+    """Names of further models."""
+    return fields.List(
+        fields.String(error_messages={"invalid": "Not a string.", "null": "It is null. Send a model's name."}),
+        validate=validate.Length(max=MAX_ALSO, error=f"Send at most {MAX_ALSO} models."),
+        error_messages={
+            "null": "It is null. Send a list of models' names, or leave it out.",
+            "invalid": "Not a list. Send a list of models' names.",
+        },
+        metadata={"description": "Further models to ask; their answers come as `also`, in this order."},
+    )
+
+
 class RenderRequest(Schema):
-    """How scores are turned into categories."""
+    """How scores are turned into categories, and which models are asked besides."""
 
     threshold = Number(
         validate=SHARE,
@@ -67,6 +82,7 @@ class RenderRequest(Schema):
         error_messages={"null": "It is null. Send a number, or leave it out."},
         metadata={"description": "The most categories to return."},
     )
+    also = also_field()
 
 
 class PredictRequest(RenderRequest):
@@ -77,7 +93,7 @@ class PredictRequest(RenderRequest):
 
     error_messages = {  # noqa: RUF012  (marshmallow's own class attribute)
         "type": 'Send a JSON object like {"abstract": "..."}.',
-        "unknown": "There is no such field. Send abstract, and if you like title, threshold and top_k.",
+        "unknown": "There is no such field. Send abstract, and if you like title, threshold, top_k and also.",
     }
 
     abstract = AbstractField(
@@ -115,8 +131,16 @@ class EntryRequest(PredictRequest):
     )
 
 
+class Asked(NamedTuple):
+    """What a request for one abstract asks for. also: names of further models."""
+
+    abstract: Abstract
+    options: RenderOptions
+    also: tuple[str, ...] = ()
+
+
 class _Plain(msgspec.Struct, forbid_unknown_fields=True):
-    """A PredictRequest in which nothing is wrong."""
+    """A PredictRequest in which nothing is wrong, and no further model is named."""
 
     abstract: str
     threshold: Annotated[float, msgspec.Meta(ge=0, le=1)] | msgspec.UnsetType = msgspec.UNSET
@@ -127,7 +151,7 @@ _decode = msgspec.json.Decoder(_Plain).decode
 _schema = PredictRequest()
 
 
-def plain_request(body: bytes) -> tuple[Abstract, RenderOptions] | None:
+def plain_request(body: bytes) -> Asked | None:
     """What a JSON body asks for, without going through the schema; None if anything is wrong with it."""
     try:
         asked = _decode(body)
@@ -135,16 +159,16 @@ def plain_request(body: bytes) -> tuple[Abstract, RenderOptions] | None:
     except (msgspec.DecodeError, InvalidRequest):
         return None
     threshold = None if asked.threshold is msgspec.UNSET else asked.threshold
-    return abstract, RenderOptions(threshold, None if asked.top_k is msgspec.UNSET else asked.top_k)
+    return Asked(abstract, RenderOptions(threshold, None if asked.top_k is msgspec.UNSET else asked.top_k))
 
 
-def predict_request(body: bytes) -> tuple[Abstract, RenderOptions]:
+def predict_request(body: bytes) -> Asked:
     """The same, or what the schema says is wrong. Raises InvalidRequest, or ServiceError `malformed-body`."""
     plain = plain_request(body)
     if plain is not None:
         return plain
     loaded = load(_schema, parse_json(body))
-    return loaded["abstract"], render_options(loaded)
+    return Asked(loaded["abstract"], render_options(loaded), tuple(loaded.get("also", ())))
 
 
 class ManyRequest(RenderRequest):
@@ -155,7 +179,7 @@ class ManyRequest(RenderRequest):
 
     error_messages = {  # noqa: RUF012  (marshmallow's own class attribute)
         "type": 'Send a JSON object like {"abstracts": ["..."]}.',
-        "unknown": "There is no such field. Send abstracts, and if you like model, threshold and top_k.",
+        "unknown": "There is no such field. Send abstracts, and if you like model, threshold, top_k and also.",
     }
 
     model = fields.String(

@@ -95,13 +95,13 @@ class Metrics:
         children[1].observe(seconds)
 
     def answer(self, model: str, outcome: Outcome, source: Source, timings: Mapping[str, float]) -> None:
-        """Counts a prediction; `timings` of a run of the model, in seconds, are observed."""
+        """Counts a prediction; `timings` of a run of the model for it, in seconds, are observed."""
         child = self._by_answer.get((model, outcome, source))
         if child is None:
             child = self._by_answer[model, outcome, source] = self._answers.labels(model, outcome, source)
         child.inc()
-        if outcome == "miss":
-            self._model_seconds.labels(model).observe(timings.get("model", 0.0))
+        if outcome == "miss" and "model" in timings:
+            self._model_seconds.labels(model).observe(timings["model"])
             self._queue_seconds.labels(model).observe(timings.get("queue", 0.0))
 
     def paper(self, outcome: str, seconds: float) -> None:

@@ -18,7 +18,7 @@ class Job(Span):
 
     owner: id of the API key that it belongs to. threshold, top_k: how its scores become categories. request: id of the
     request that it came with. state: `open` until it has been ended. ended: of one that is over, what its chunks said
-    then; it stays so.
+    then; it stays so. also: further models.
     """
 
     owner: str
@@ -29,6 +29,7 @@ class Job(Span):
     request: str = ""
     state: State = "open"
     ended: Progress | None = None
+    also: tuple[str, ...] = ()
 
     @property
     def over(self) -> bool:
@@ -36,7 +37,7 @@ class Job(Span):
         return self.state != "open"
 
 
-_PLAIN: Final = ("total", "chunk", "owner", "model", "threshold", "top_k", "request", "state")
+_PLAIN: Final = ("total", "chunk", "owner", "model", "threshold", "top_k", "request", "state", "also")
 
 
 def to_document(job: Job) -> Document:
@@ -52,9 +53,12 @@ def from_document(id: str, document: Document) -> Job:
     for name in ("created_at", "expires_at"):
         values[name] = to_moment(document.get(name))
     ended = document.get("ended")
+    also = values.get("also", ())
     whole = all(type(values.get(name)) is int and values[name] > 0 for name in ("total", "chunk"))
+    whole = whole and isinstance(also, list | tuple) and all(isinstance(name, str) for name in also)
     if not whole or values.get("state") not in get_args(State) or (values["state"] == "open") != (ended is None):
         raise Corrupt(f"the job {id} is damaged")
+    values["also"] = tuple(also)
     values["ended"] = None if ended is None else read_progress(ended)
     try:
         return Job(id=id, **values)

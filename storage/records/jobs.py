@@ -76,6 +76,7 @@ class Jobs:
         *,
         threshold: float | None = None,
         top_k: int | None = None,
+        also: Sequence[str] = (),
         name: str | None = None,
         digest: Callable[[], str] = str,
         request: str = "",
@@ -88,7 +89,8 @@ class Jobs:
         anything behind.
         """
         now = self._now()
-        job = Job(secrets.token_hex(16), 0, CHUNK, now + self._ttl, owner, model, now, threshold, top_k, request)
+        id, until = secrets.token_hex(16), now + self._ttl
+        job = Job(id, 0, CHUNK, until, owner, model, now, threshold, top_k, request, also=tuple(also))
         if name is None:
             self._listings.check_room(owner)  # before all of it is stored; counted again at the end
         with ExitStack() as undo:

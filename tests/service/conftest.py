@@ -48,6 +48,9 @@ class StandIn:
         scores = tuple(digest[i] / 255 for i in range(len(LABELS)))
         return Scores(scores, tokens, min(tokens, 256), 0.001, 0.002)
 
+    def derive(self, _other: Scores) -> None:
+        """It shares nothing."""
+
     def close(self) -> None:
         self.gate.set()
 

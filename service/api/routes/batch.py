@@ -10,9 +10,10 @@ from service.api.blueprint import BODY_PROBLEMS, Blueprint
 from service.api.examples import ABSTRACT, PREDICTION
 from service.api.responses import CACHE_CONTROL, STRICT, directives, strict
 from service.api.schemas import BatchResponse
+from service.predicting.answers import Answer
 from service.predicting.entries import Entry, listed_entry
 from service.predicting.models import Models
-from service.predicting.predictor import Answer, Predictor
+from service.predicting.predictor import Predictor
 from service.predicting.rendering import tally
 from service.predicting.requests import many_request, render_options
 
@@ -40,7 +41,14 @@ def blueprint(models: Models, predictor: Predictor, *, maximum: int, max_body: i
             payer.charge_batch(len(asked))
         current_call().model = model.name
         entries = [listed_entry(value) for value in asked]
-        answers = predictor.predict(model, [entry.abstract for entry in entries], directives(), payer, strict=strict())
+        answers = predictor.predict(
+            model,
+            [entry.abstract for entry in entries],
+            directives(),
+            payer,
+            strict=strict(),
+            also=[entry.others(models, arguments.get("also", ())) for entry in entries],
+        )
         return Response(_body(entries, answers, arguments), content_type="application/json")
 
     return routes

@@ -150,6 +150,7 @@ def describe(job: Job, progress: Progress) -> dict[str, Any]:
     }
     return {
         **plain,
+        **({"also": list(job.also)} if job.also else {}),
         "state": state_of(job, progress),
         "done": progress.done,
         **progress.counts._asdict(),

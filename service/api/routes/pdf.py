@@ -17,7 +17,7 @@ from service.pdf.extract import MAX_BYTES, Extractor
 from service.predicting.models import Models
 from service.predicting.papers import read_paper
 from service.predicting.predictor import Predictor
-from service.predicting.requests import load, render_options
+from service.predicting.requests import MAX_ALSO, also_field, load, render_options
 
 MAX_BODY: Final = MAX_BYTES + (64 << 10)
 """The file, and what multipart puts around it."""
@@ -40,6 +40,12 @@ _BODY: Final = {
                         "model": {"type": "string", "description": "The model to ask; by default the default one."},
                         "threshold": {"type": "number", "minimum": 0, "maximum": 1},
                         "top_k": {"type": "integer", "minimum": 1},
+                        "also": {
+                            "type": "array",
+                            "maxItems": MAX_ALSO,
+                            "items": {"type": "string"},
+                            "description": "Further models to ask, a part for each.",
+                        },
                     },
                 },
                 "encoding": {"file": {"contentType": "application/pdf, application/octet-stream"}},
@@ -56,11 +62,12 @@ class PdfForm(PredictionQuery):
         unknown = RAISE
 
     error_messages = {  # noqa: RUF012  (marshmallow's own class attribute)
-        "unknown": "There is no such part. Send file, and if you like model, threshold and top_k."
+        "unknown": "There is no such part. Send file, and if you like model, threshold, top_k and also."
     }
 
     file = fields.Raw(required=True, error_messages={"required": "It is missing. Send the PDF as a file in this part."})
     model = fields.String()
+    also = also_field()
 
 
 def blueprint(pdfs: Extractor, models: Models, predictor: Predictor) -> Blueprint:
@@ -92,7 +99,8 @@ def blueprint(pdfs: Extractor, models: Models, predictor: Predictor) -> Blueprin
             model = models.get(form.get("model"))
             found, abstract = read_paper(read, form["file"])
         call.timings[PDF] = time.perf_counter() - started
-        answer = predictor.predict_one(model, abstract, requested, call.payer, strict=strict())
+        others = models.several(form.get("also", ()))
+        answer = predictor.predict_one(model, abstract, requested, call.payer, strict=strict(), also=others)
         return prediction_response(answer, render_options(form), requested, found.members())
 
     return routes
@@ -102,7 +110,7 @@ def _read_form() -> dict[str, Any]:
     """The loaded parts, `file` as bytes. Raises ServiceError, or werkzeug's 413."""
     if request.mimetype != "multipart/form-data":
         raise ServiceError("wrong-content-type", "Send the PDF as multipart/form-data, in a part named file.")
-    parts: dict[str, Any] = {name: values[-1] for name, values in request.form.lists()}
+    parts: dict[str, Any] = {name: values if name == "also" else values[-1] for name, values in request.form.lists()}
     if "file" in parts:
         raise InvalidRequest({"file": ["Not a file. Give the part a filename."]})
     for name, files in request.files.lists():

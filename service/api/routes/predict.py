@@ -14,11 +14,10 @@ from service.api.routes.jobs import IDEMPOTENCY_KEY, JOB_HEADERS, accepted
 from service.api.schemas import JobResponse, PredictionResponse
 from service.errors import Slug
 from service.jobs.intake import Intake
-from service.predicting.abstracts import Abstract
+from service.predicting.answers import Directives
 from service.predicting.models import Models
-from service.predicting.predictor import Directives, Predictor
-from service.predicting.rendering import RenderOptions
-from service.predicting.requests import PredictRequest, predict_request
+from service.predicting.predictor import Predictor
+from service.predicting.requests import Asked, PredictRequest, predict_request
 
 RESPOND_ASYNC: Final = "respond-async"
 PROBLEMS: Final[tuple[Slug, ...]] = (
@@ -55,24 +54,25 @@ def blueprint(models: Models, predictor: Predictor, intake: Intake) -> Blueprint
     """The routes of single predictions."""
     routes = Blueprint("predict", __name__, description="Classify an abstract.")
 
-    def answer(name: str | None, asked: tuple[Abstract, RenderOptions]) -> Response:
-        (abstract, options), model, call, requested = asked, models.get(name), current_call(), directives()
+    def answer(name: str | None, asked: Asked) -> Response:
+        (abstract, options, also), model, call, requested = asked, models.get(name), current_call(), directives()
         if call.key is not None and wants_a_job(requested):
-            job = {"model": model.name, "threshold": options.threshold, "top_k": options.top_k}
+            job = {"model": model.name, "threshold": options.threshold, "top_k": options.top_k, "also": also}
             name_of_job = request.headers.get("Idempotency-Key")
             response = accepted(*intake.submit(call.key.id, [abstract.raw], job, name_of_job, call.request.id))
             response.headers["Preference-Applied"] = RESPOND_ASYNC
             return response
-        found = predictor.predict_one(model, abstract, requested, call.payer, strict=strict())
+        others = models.several(also)
+        found = predictor.predict_one(model, abstract, requested, call.payer, strict=strict(), also=others)
         return prediction_response(found, options, requested)
 
     @routes.endpoint("/api/predict/", "predict", problems=PROBLEMS, **_ENDPOINT)
-    def predict(asked: tuple[Abstract, RenderOptions]) -> Response:
+    def predict(asked: Asked) -> Response:
         """Classify an abstract with the default model."""
         return answer(None, asked)
 
     @routes.endpoint("/api/models/<model>/predict", "predict", problems=("unknown-model", *PROBLEMS), **_ENDPOINT)
-    def predict_with(asked: tuple[Abstract, RenderOptions], model: str) -> Response:
+    def predict_with(asked: Asked, model: str) -> Response:
         """Classify an abstract with a named model."""
         return answer(model, asked)
 

@@ -26,6 +26,7 @@ def _check_output(_ctx: click.Context, _param: click.Parameter, value: Path | No
 @click.command(cls=Command)
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, allow_dash=True))
 @click.option("--model", help="Model to ask; without, the default one.")
+@click.option("--also", multiple=True, metavar="NAME", help="Further model to ask; may be given several times.")
 @click.option("--threshold", type=click.FloatRange(0, 1), help="Lowest score of a category.")
 @click.option("--top-k", type=click.IntRange(min=1), help="The most categories to print.")
 @click.option("--text-column", metavar="NAME", help="Column or field with the abstract, if not a usual one.")
@@ -41,6 +42,7 @@ def _check_output(_ctx: click.Context, _param: click.Parameter, value: Path | No
 def predict(
     files: tuple[str, ...],
     model: str | None,
+    also: tuple[str, ...],
     threshold: float | None,
     top_k: int | None,
     text_column: str | None,
@@ -51,7 +53,7 @@ def predict(
     """Classify the abstracts in FILES, in the files of folders, or in standard input for -.
 
     A file is a text, a paper as a PDF, or a list of records in one of many forms, packed or not: JSON lines, JSON, CSV,
-    RIS, BibTeX, XML, ... An object's own `threshold` and `top_k` win over the options.
+    RIS, BibTeX, XML, ... An object's own `threshold`, `top_k` and `also` win over the options.
 
     Prints one response object a line, in order, as the API would send it. In place of a record that cannot be predicted
     stands an object with its `problem`; the rest goes on, and the exit status is 1. A file that is not read, or whose
@@ -59,8 +61,8 @@ def predict(
     """
     with services() as opened, ExitStack() as stack:
         sources = find_sources(files, output)
-        served = opened.models.get(model)
-        answerer = Answerer(opened, served, RenderOptions(threshold, top_k), strict=strict)
+        served = [opened.models.get(name) for name in (model, *also)]
+        answerer = Answerer(opened, served[0], also, RenderOptions(threshold, top_k), strict=strict)
         out = stack.enter_context(open_output(output, served, named=len(sources) > 1 or files != (sources[0].path,)))
         progress = stack.enter_context(Progress(sources, quiet=out.on_terminal))
         columns = (text_column, id_column)

@@ -1,6 +1,6 @@
 """A record of a file becomes a line of output."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from model.errors import ModelError
@@ -11,8 +11,8 @@ from service.predicting.entries import Entry, file_entry
 from service.predicting.rendering import RenderOptions
 
 if TYPE_CHECKING:
+    from service.predicting.answers import Answer
     from service.predicting.models import ServedModel
-    from service.predicting.predictor import Answer
 
 Outcome = Literal["hit", "miss", "problem", "skipped"]
 
@@ -25,11 +25,14 @@ class Line(NamedTuple):
 
 
 class Answerer:
-    """Answers abstracts and papers by one model."""
+    """Answers abstracts and papers by one model, and `also` by others."""
 
-    def __init__(self, opened: Services, model: "ServedModel", options: RenderOptions, *, strict: bool) -> None:
+    def __init__(
+        self, opened: Services, model: "ServedModel", also: Sequence[str], options: RenderOptions, *, strict: bool
+    ) -> None:
         self._opened = opened
         self._model = model
+        self._also = also
         self._options = options
         self._strict = strict
 
@@ -40,7 +43,8 @@ class Answerer:
         try:
             if isinstance(entry.abstract, Exception):
                 raise entry.abstract
-            answer = self._opened.predictor.predict_one(self._model, entry.abstract, strict=self._strict)
+            others = entry.others(self._opened.models, self._also)
+            answer = self._opened.predictor.predict_one(self._model, entry.abstract, strict=self._strict, also=others)
         except (ModelError, ServiceError) as exc:
             answer = exc
         outcome: Outcome = "problem" if isinstance(answer, Exception) else "hit" if answer.outcome == "hit" else "miss"

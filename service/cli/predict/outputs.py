@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
@@ -76,9 +76,10 @@ class Printed(Output):
 class _Kept(Output):
     """A file that may have answers of an earlier run; a last line that is not whole is cut off."""
 
-    def __init__(self, path: Path, model: "ServedModel") -> None:
+    def __init__(self, path: Path, models: Sequence["ServedModel"]) -> None:
         super().__init__(path.open("r+b" if path.exists() else "w+b"), named=True)
-        self._model = model
+        self._digests = {model.name: model.digest for model in models}
+        self._model = models[0]
         self._done: set[tuple[str, str]] = set()
         try:
             self._go_on(path)
@@ -115,11 +116,14 @@ class _Kept(Output):
             record = self._parse(line)
             if record is None:
                 return
-            place, digest = (str(record["file"]), str(record["place"])), record.get("model_digest")
-        except (KeyError, ValueError) as exc:
+            place = str(record["file"]), str(record["place"])
+            digests = {self._model.name: record.get("model_digest")}
+            digests |= {answer["model"]: answer["model_digest"] for answer in record.get("also", ()) if "id" in answer}
+        except (KeyError, TypeError, ValueError) as exc:
             raise _other(path, "holds something else than answers of this command") from exc
-        if digest and digest != self._model.digest:
-            raise _other(path, f"holds answers of another model ({digest})")
+        for name, digest in digests.items():
+            if digest and digest != self._digests.get(name, digest):
+                raise _other(path, f"holds answers of another model ({digest})")
         self._done.add(place)
 
     @abstractmethod
@@ -141,24 +145,32 @@ class JsonLines(_Kept):
 
 
 class Table(_Kept):
-    """CSV: where a record stands, its categories, a score a label, or its problem. A row is a line."""
+    """CSV: where a record stands, its categories, a score a label, or its problem. A row is a line.
 
-    def __init__(self, path: Path, model: "ServedModel") -> None:
-        self._columns = [*_FIRST, *(f"score {label}" for label in model.labels)]
-        super().__init__(path, model)
+    Columns of further models begin with their names.
+    """
+
+    def __init__(self, path: Path, models: Sequence["ServedModel"]) -> None:
+        self._columns = [*_FIRST, *(f"score {label}" for label in models[0].labels)]
+        for model in models[1:]:
+            more = ("model_digest", "categories", *(f"score {label}" for label in model.labels))
+            self._columns += [f"{model.name} {column}" for column in more]
+        self._others = [model.name for model in models[1:]]
+        super().__init__(path, models)
 
     def _begin(self) -> None:
         self._file.write(_csv(self._columns))
 
     def _row(self, body: bytes) -> bytes:
         record = json.loads(body)
-        problem = record.get("problem")
-        scores = dict(zip(record.get("labels", ()), record.get("predictions", [()])[0], strict=True))
-        cells = record | {
-            "categories": ";".join(category["label"] for category in record.get("categories", ())),
+        others = record.get("also", ())
+        cells = record | _cells(record)
+        for other in others:
+            cells |= {f"{other.get('model')} {column}": cell for column, cell in _cells(other).items()}
+        problems = [item["problem"]["detail"] for item in (record, *others) if "problem" in item]
+        cells |= {
             "warnings": ";".join(warning["code"] for warning in record.get("warnings", ())),
-            "problem": problem and problem["detail"],
-            **{f"score {label}": score for label, score in scores.items()},
+            "problem": "; ".join(problems),
         }
         return _csv([cells.get(column) for column in self._columns])
 
@@ -166,19 +178,30 @@ class Table(_Kept):
         row = next(csv.reader([line.decode()]))
         if row == self._columns:
             return None
-        return dict(zip(self._columns, row, strict=True))
+        record: dict[str, Any] = dict(zip(self._columns, row, strict=True))
+        digests = {name: record[f"{name} model_digest"] for name in self._others}
+        return record | {
+            "also": [{"id": "", "model": name, "model_digest": digest} for name, digest in digests.items()]
+        }
+
+
+def _cells(answer: Mapping[str, Any]) -> dict[str, Any]:
+    scores = zip(answer.get("labels", ()), answer.get("predictions", [()])[0], strict=True)
+    categories = ";".join(category["label"] for category in answer.get("categories", ()))
+    digest = answer.get("model_digest")
+    return {"model_digest": digest, "categories": categories, **{f"score {label}": score for label, score in scores}}
 
 
 @contextmanager
-def open_output(path: Path | None, model: "ServedModel", *, named: bool) -> Iterator[Output]:
-    """Where answers of the model go. named: whether a printed line says from which file it is.
+def open_output(path: Path | None, models: Sequence["ServedModel"], *, named: bool) -> Iterator[Output]:
+    """Where answers of the models go. named: whether a printed line says from which file it is.
 
     A usage error if the file at `path` holds anything else than such answers.
     """
     if path is None:
         yield Printed(named=named)
         return
-    kept = Table(path, model) if path.suffix.lower() == ".csv" else JsonLines(path, model)
+    kept = Table(path, models) if path.suffix.lower() == ".csv" else JsonLines(path, models)
     try:
         yield kept
     finally:

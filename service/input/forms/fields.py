@@ -13,7 +13,7 @@ ABSTRACT: Final = ("abstract", "ab", "abstracttext", "abstractnote", "abstractin
 HOW_TO_NAME: Final = "Name the one that holds the abstract: --text-column NAME (in the API ?text_column=NAME)"
 _ID: Final = ("id", "identifier", "paperid", "corpusid", "pmid", "doi", "arxivid", "eid", "ut", "key", "citekey", "an")
 _TITLE: Final = ("title", "ti", "t1", "articletitle", "documenttitle", "displayname")
-_WISHES: Final = ("threshold", "top_k")
+_WISHES: Final = ("threshold", "top_k", "also")
 _INNER: Final = ("message", "attributes", "_source", "metadata", "fields", "paper")
 """Members in which some services wrap the record proper."""
 _TEXT: Final = ("text", "value", "content", "#text", "$t", "p", "description")
