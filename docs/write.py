@@ -1,8 +1,8 @@
 """Writes the reference pages from the code: python -m docs.write
 
 docs/settings.md from the settings, docs/commands.md from the commands' own help, docs/troubleshooting.md from the table
-of problems. What a page says besides stands in docs/parts, under the same name, with a line `<!-- reference -->` where
-the reference belongs. A test holds the pages current.
+of problems; docs/model-card.md is what `abstracts model card` prints. What a page says besides stands in docs/parts,
+under the same name, with a line `<!-- reference -->` where the reference belongs. A test holds the pages current.
 """
 
 import os
@@ -17,6 +17,7 @@ from flask import Flask
 
 from config import PREFIX, Settings
 from service.cli import LazyCommand, register
+from service.cli.model.card import shipped_card
 from service.kinds import KINDS
 
 FOLDER: Final = Path(__file__).parent
@@ -71,13 +72,18 @@ def problems() -> str:
 
 PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "commands.md": commands,
+    "model-card.md": shipped_card,
     "settings.md": settings,
     "troubleshooting.md": problems,
 }
+WHOLE: Final = ("model-card.md",)
+"""Pages without a part that is written by hand."""
 
 
 def page(name: str) -> str:
     """The page as it should be."""
+    if name in WHOLE:
+        return PAGES[name]()
     before, found, after = (FOLDER / "parts" / name).read_text("utf-8").partition(HERE)
     if not found:
         raise ValueError(f"docs/parts/{name} has no line {HERE.strip()}")

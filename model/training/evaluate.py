@@ -11,6 +11,7 @@ from model.arrays import Floats
 Booleans = np.ndarray[Any, np.dtype[np.bool_]]
 
 _BINS = 15
+_MOST_CONFUSIONS = 20
 _SWEEP = (0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.55, 0.6)
 
 
@@ -35,12 +36,33 @@ class SweepPoint:
 
 
 @dataclass(frozen=True, slots=True)
+class Confusion:
+    """`rows` (weighted) of the label `true` that got a wrong one, `chosen`, and not that; `share` of all its rows."""
+
+    true: str
+    chosen: str
+    rows: float
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationBin:
+    """Decisions (row, label) with a score from `low` to `high`: their number, mean score and share of true ones."""
+
+    low: float
+    high: float
+    decisions: float
+    score: float
+    true: float
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """Scores of one model on one set of rows.
 
     micro_f1 and macro_f1 (over labels that occur) at `threshold`; top1: share of rows whose best-scored label is a
     true one; ece: expected calibration error over all (row, label) decisions in 15 equal bins (Guo et al. 2017,
-    arXiv:1706.04599).
+    arXiv:1706.04599), which are `calibration`, without those that are empty. confusions: the most frequent ones.
     """
 
     rows: int
@@ -51,6 +73,8 @@ class Report:
     ece: float
     labels: tuple[LabelReport, ...]
     sweep: tuple[SweepPoint, ...]
+    confusions: tuple[Confusion, ...] = ()
+    calibration: tuple[CalibrationBin, ...] = ()
 
     def summary(self) -> dict[str, float]:
         """What a manifest keeps of it."""
@@ -76,6 +100,8 @@ def evaluate(scores: Floats, truth: Floats, weights: Floats, labels: Sequence[st
         sweep=tuple(
             SweepPoint(t, micro_f1(scores >= t, truth, weights), macro_f1(scores >= t, truth, weights)) for t in _SWEEP
         ),
+        confusions=tuple(_confusions(scores >= threshold, truth, weights, labels)),
+        calibration=tuple(calibration_curve(scores, truth, weights)),
     )
 
 
@@ -94,16 +120,48 @@ def macro_f1(chosen: Booleans, truth: Floats, weights: Floats) -> float:
 
 def expected_calibration_error(scores: Floats, truth: Floats, weights: Floats) -> float:
     """Weighted mean of |mean score - share of true ones| over the bins."""
+    curve = calibration_curve(scores, truth, weights)
+    gap = sum(part.decisions * abs(part.score - part.true) for part in curve)
+    return gap / sum(part.decisions for part in curve)
+
+
+def calibration_curve(scores: Floats, truth: Floats, weights: Floats) -> list[CalibrationBin]:
+    """The bins that hold decisions."""
     bins = np.minimum((scores * _BINS).astype(int), _BINS - 1).ravel()
     mass = np.repeat(weights.astype(np.float64), scores.shape[1])
-    gap = np.bincount(bins, mass * (scores - truth).ravel(), _BINS)
-    return float(np.abs(gap).sum() / mass.sum())
+    decisions, score, true = (
+        np.bincount(bins, mass * part, _BINS) for part in (1.0, scores.ravel().astype(np.float64), truth.ravel())
+    )
+    return [
+        CalibrationBin(
+            i / _BINS,
+            (i + 1) / _BINS,
+            float(decisions[i]),
+            float(score[i] / decisions[i]),
+            float(true[i] / decisions[i]),
+        )
+        for i in range(_BINS)
+        if decisions[i]
+    ]
 
 
 def _counts(chosen: Booleans, truth: Floats, weights: Floats) -> tuple[Floats, Floats, Floats]:
     """Weighted numbers a label: true positives, chosen, true."""
     column = weights[:, None]
     return (chosen * truth * column).sum(0), (chosen * column).sum(0), (truth * column).sum(0)
+
+
+def _confusions(chosen: Booleans, truth: Floats, weights: Floats, labels: Sequence[str]) -> list[Confusion]:
+    """The most frequent pairs of a label that was missed and one that was chosen in its place."""
+    missed, wrong = truth * ~chosen * weights[:, None], chosen * (1 - truth)
+    rows, support = missed.T @ wrong, (truth * weights[:, None]).sum(0)
+    most = np.argsort(-rows, axis=None, kind="stable")[:_MOST_CONFUSIONS]
+    pairs = [(int(flat) // len(labels), int(flat) % len(labels)) for flat in most]
+    return [
+        Confusion(labels[i], labels[j], float(rows[i, j]), float(rows[i, j] / support[i]))
+        for i, j in pairs
+        if rows[i, j] > 0
+    ]
 
 
 def _label_reports(chosen: Booleans, truth: Floats, weights: Floats, labels: Sequence[str]) -> list[LabelReport]:

@@ -14,6 +14,11 @@ COMMANDS: Final = (
     LazyCommand(
         "build", "service.cli.model.manage:build", "Build a trained checkpoint into an artifact that can be served."
     ),
+    LazyCommand(
+        "card",
+        "service.cli.model.card:card",
+        "Write the card of models: use, data, what they are bad at, calibration, cost.",
+    ),
     LazyCommand("default", "service.cli.model.manage:default", "Make NAME the model that answers where none is named."),
     LazyCommand("evaluate", "service.cli.model.evaluate:evaluate", "Measure a model on labelled abstracts."),
     LazyCommand(

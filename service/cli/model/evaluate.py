@@ -10,6 +10,7 @@ from model.artifact import Artifact
 from model.training.evaluate import Report
 from service.bootstrap import Services
 from service.cli.common import Command, json_option, print_json, services
+from service.cli.model.card import write_evaluations
 from service.cli.model.scoring import print_report, score
 from service.cli.model.source import FILE, FOLDER
 
@@ -24,6 +25,7 @@ from service.cli.model.source import FILE, FOLDER
 @click.option("--threshold", type=click.FloatRange(0, 1), help="Instead of the model's own.")
 @click.option("--max-tokens", type=click.IntRange(3, 512), help="Instead of the model's own.")
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N rows of each file.")
+@click.option("--save", is_flag=True, help="Keep what was found beside the model, for its card (`model card`).")
 @json_option
 def evaluate(
     files: tuple[Path, ...],
@@ -33,6 +35,7 @@ def evaluate(
     threshold: float | None,
     max_tokens: int | None,
     limit: int | None,
+    save: bool,
     as_json: bool,
 ) -> None:
     """Measure a model on labelled abstracts: JSONL or CSV (also .gz or .xz) with `abstract` and `labels`.
@@ -44,15 +47,22 @@ def evaluate(
     """
     if name and folder:
         raise click.UsageError("give --model or --artifact, not both")
+    if save and (threshold, max_tokens, limit) != (None, None, None):
+        raise click.UsageError(
+            "--save keeps what holds for the model as it is, on all rows: leave the other options out"
+        )
     with services() as opened:
         artifact = Artifact.open(folder) if folder else opened.registry.get(name or opened.registry.default).require()
         if max_tokens is not None:
             artifact = replace(artifact, manifest=replace(artifact.manifest, max_tokens=max_tokens))
         point = artifact.manifest.threshold if threshold is None else threshold
         reports = {path: _measure(opened, artifact, path, weight_field, point, limit) for path in files}
+    about = {"model": artifact.name, "model_digest": artifact.digest, "weight_field": weight_field}
+    found = [{"file": path.name, **about, **report.as_dict()} for path, report in reports.items()]
+    if save:
+        write_evaluations(artifact, found)
     if as_json:
-        about = {"model": artifact.name, "model_digest": artifact.digest}
-        print_json([{"file": path.name, **about, **report.as_dict()} for path, report in reports.items()])
+        print_json(found)
         return
     for path, report in reports.items():
         title = f"\n{path.name}: {artifact.name} {artifact.digest[:19]} at threshold {report.threshold:g}\n"

@@ -35,6 +35,24 @@ def test_top1_is_wrong_where_the_best_score_is_no_true_label() -> None:
     assert evaluate(scores, TRUTH, np.ones(3), ["a", "b", "c"], 0.5).top1 == pytest.approx(2 / 3)
 
 
+def test_what_is_taken_for_what() -> None:
+    report = evaluate(SCORES, TRUTH, np.array([1.0, 2.0, 1.0]), ["a", "b", "c"], threshold=0.5)
+    assert report.confusions == ()  # b is wrongly chosen in the first row, but nothing is missed there
+    scores = np.array([[0.1, 0.6, 0.1], [0.8, 0.3, 0.9], [0.4, 0.2, 0.7]], np.float32)
+    found = evaluate(scores, TRUTH, np.array([1.0, 2.0, 1.0]), ["a", "b", "c"], threshold=0.5).confusions
+    assert [(item.true, item.chosen) for item in found] == [("b", "c"), ("a", "b")]
+    assert [item.rows for item in found] == pytest.approx([3 * 3 / 4, 1 * 3 / 4])
+    assert [item.share for item in found] == pytest.approx([1.0, 1 / 3])
+
+
+def test_the_calibration_curve_has_every_decision_in_its_bin() -> None:
+    curve = evaluate(SCORES, TRUTH, np.ones(3), ["a", "b", "c"], threshold=0.5).calibration
+    assert sum(item.decisions for item in curve) == 9
+    last = curve[-1]
+    assert (last.low, last.high, last.decisions) == pytest.approx((13 / 15, 14 / 15, 1))
+    assert (last.score, last.true) == pytest.approx((0.9, 1.0))
+
+
 def test_calibration_error_is_the_gap_between_score_and_frequency() -> None:
     scores = np.full((100, 1), 0.7, np.float32)
     truth = np.zeros((100, 1), np.float32)
