@@ -64,7 +64,11 @@ class Settings:
     store_password: str = _setting(text, "", "Couchbase password.", secret=True)
     store_ca: Path | None = _setting(path, None, "PEM file of the CA that signed the store's certificate.")
     store_timeout: timedelta = _setting(
-        duration, _seconds(0.25), "Longest wait for one store operation.", low=0.001, high=60
+        duration,
+        _seconds(0.25),
+        "Longest wait for one store operation; a request waits twice as long for all of its own.",
+        low=0.001,
+        high=60,
     )
     store_connect_timeout: timedelta = _setting(
         duration, _seconds(2), "Longest wait for the store to accept a connection.", low=0.001, high=60

@@ -134,5 +134,7 @@ def _routes(services: Services) -> list[Any]:
         predictions.blueprint(served, predictor),
         models.blueprint(services.registry),
         key.blueprint(services.limits, services.usages),
-        health.blueprint(services.registry, services.backend, services.metrics, services.is_reachable),
+        health.blueprint(
+            services.registry, services.backend, services.store_status, services.metrics, services.is_reachable
+        ),
     ]

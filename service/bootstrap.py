@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from service.telemetry.logs import AccessLog
     from service.telemetry.metrics import Metrics
     from service.telemetry.usage import UsageMeter
-    from storage.base import Backend
+    from storage.base import Backend, Status
+    from storage.deadline import Patience
     from storage.records.apikeys import Keys
     from storage.records.jobs import Jobs
     from storage.records.predictions import Predictions
@@ -94,6 +95,18 @@ class Services:
             connect_timeout=settings.store_connect_timeout,
             ca=settings.store_ca,
         )
+
+    @once
+    def patience(self) -> "Patience":
+        """How long the store may keep a request waiting."""
+        from storage.deadline import Patience
+
+        return Patience(self.settings.store_timeout.total_seconds())
+
+    def store_status(self) -> "Status":
+        """How the store fares, by its own calls and by what they took requests."""
+        status = self.backend.status()
+        return status._replace(out=(*status.out, *self.patience.out))
 
     @once
     def predictions(self) -> "Predictions":
@@ -281,7 +294,7 @@ class Services:
         from service.telemetry.metrics import Metrics
 
         metrics = Metrics()
-        metrics.watch_store(lambda: self.backend.status())
+        metrics.watch_store(self.store_status)
         metrics.watch_usage(lambda: self.meter.lost)
         metrics.watch_queues({"model": lambda: self.models.waiting, "pdf": lambda: self.pdfs.waiting})
         return metrics
@@ -298,6 +311,7 @@ class Services:
             self.meter,
             self.access_log,
             self.cors,
+            self.patience,
             hops=self.settings.trusted_proxies,
             log_probes=self.settings.log_probes,
         )

@@ -23,11 +23,12 @@ LEAST: Final = 0.002
 class Budget:
     """What is left of a request's time, in seconds. For one thread at a time."""
 
-    __slots__ = ("left", "probe", "seconds")
+    __slots__ = ("_one", "left", "probe", "seconds")
 
-    def __init__(self, seconds: float, *, probe: bool = False) -> None:
-        """`probe`: see Breaker."""
+    def __init__(self, seconds: float, *, one: float = 0.0, probe: bool = False) -> None:
+        """`one`: for what is essential, where there is no time from the beginning. `probe`: see Breaker."""
         self.seconds = self.left = seconds
+        self._one = one
         self.probe = probe
 
     @property
@@ -52,14 +53,13 @@ class Budget:
             self.seconds, self.left = self.seconds + more, self.left + more
 
     @contextmanager
-    def at_least(self, seconds: float) -> Iterator[None]:
-        """For what there is no answer without: so much is left, for as long as this lasts."""
-        before = self.left
-        self.left = max(before, seconds)
+    def essential(self) -> Iterator[None]:
+        """Around an operation without which there is no answer."""
+        self.left = self.left if self.seconds else self._one
         try:
             yield
         finally:
-            self.left = min(before, self.left)
+            self.left = self.left if self.seconds else 0.0
 
 
 _entered: ContextVar[Budget | None] = ContextVar("store_budget", default=None)
@@ -91,6 +91,17 @@ def bounded(timeout: float) -> Iterator[float]:
         budget.end(began)
 
 
+@contextmanager
+def essential() -> Iterator[None]:
+    """Around an operation without which there is no answer: it is tried even while the store is too slow for others."""
+    budget = entered()
+    if budget is None:
+        yield
+        return
+    with budget.essential():
+        yield
+
+
 class Patience:
     """Gives each request its budget; none while the store is too slow for everybody.
 
@@ -100,8 +111,7 @@ class Patience:
 
     def __init__(self, timeout: float, clock: Callable[[], float] = time.monotonic, pause: float = PAUSE) -> None:
         """`timeout`: of one operation, in seconds."""
-        self.timeout = timeout
-        self._seconds = CALLS * timeout
+        self._timeout = timeout
         self._breaker = Breaker("quick answers", clock=clock, pause=pause)
 
     @property
@@ -112,9 +122,9 @@ class Patience:
     def budget(self) -> Budget:
         """For a request that begins. Give it to `settle` in the end."""
         try:
-            return Budget(self._seconds, probe=self._breaker.admit())
+            return Budget(CALLS * self._timeout, one=self._timeout, probe=self._breaker.admit())
         except Unavailable:
-            return Budget(0.0)
+            return Budget(0.0, one=self._timeout)
 
     def settle(self, budget: Budget) -> None:
         """Notes how a request fared that has been answered. One that did not ask the store says nothing."""

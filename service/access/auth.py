@@ -3,6 +3,7 @@
 import hashlib
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from threading import Lock
@@ -11,6 +12,7 @@ from typing import Literal
 from cachetools import LRUCache
 
 from service.errors import ServiceError
+from storage.deadline import essential
 from storage.errors import Expired, KeyRejected, Malformed, Revoked, Unavailable
 from storage.records.apikeys import ApiKey, Keys
 
@@ -100,7 +102,8 @@ class Authenticator:
 
     def _check(self, presented: str, digest: bytes, before: _Checked | None, now: float) -> _Checked:
         try:
-            key = self._keys.authenticate(presented)
+            with essential() if before is None else nullcontext():
+                key = self._keys.authenticate(presented)
         except Unavailable:
             if before is not None and now < before.checked_at + self._outage_ttl:
                 return before

@@ -16,6 +16,7 @@ from service.telemetry.logs import AccessLog
 from service.telemetry.metrics import Metrics
 from service.telemetry.request_ids import HEADER, RequestId, identify, note
 from service.telemetry.usage import UsageMeter
+from storage.deadline import Budget, Patience, within
 from storage.records.apikeys import ApiKey
 
 Access = Literal["probe", "open", "key"] | Scope
@@ -27,6 +28,8 @@ ACCESS_ATTRIBUTE: Final = "__access__"
 PDF: Final = "pdf"
 """The stage in which a paper is read."""
 _OK: Final = 200
+EARLIER: Final = "abstracts.earlier"
+"""Where the environ has the Call of the lane, if it has looked at the request."""
 _CALL: Final = "abstracts.call"
 View = TypeVar("View", bound=Callable[..., object])
 
@@ -48,7 +51,10 @@ class Call:
     started: float
     address: str
     request: RequestId
-    origin: str | None = None
+    origin: str | None
+    budget: Budget
+    absent: str = ""
+    """The id of a prediction for which this request has asked the store in vain."""
     key: ApiKey | None = None
     windows: list[Window] = field(default_factory=list)
     timings: dict[str, float] = field(default_factory=dict)
@@ -80,12 +86,14 @@ class Gate:
         usage: UsageMeter,
         access_log: AccessLog | None,
         cors: Cors,
+        patience: Patience,
         *,
         hops: int = 0,
         log_probes: bool = False,
     ) -> None:
         """`hops`: the proxies in front, whose X-Forwarded-For is believed. `log_probes`: those that fail are anyway."""
         self._cors = cors
+        self._patience = patience
         self._authenticator = authenticator
         self._limits = limits
         self._metrics = metrics
@@ -109,24 +117,31 @@ class Gate:
         environ = request.environ
         address = client_address(environ.get("REMOTE_ADDR", ""), environ.get("HTTP_X_FORWARDED_FOR"), self._hops)
         request_id = identify(environ.get("HTTP_X_REQUEST_ID"), environ.get("HTTP_TRACEPARENT"))
-        call = environ[_CALL] = Call(time.perf_counter(), address, request_id, environ.get("HTTP_ORIGIN"))
-        note(request_id.id)
+        call = environ[_CALL] = self.begin(address, request_id, environ.get("HTTP_ORIGIN"), environ.get(EARLIER))
+        note(call.request.id)
         preflight = self._cors.preflight(environ)
         if preflight is not None:
             return Response(status=204, headers=preflight)
         level = self._levels.get(request.endpoint or "", "open")
-        if level != "probe":
-            self._limits.spend_request(address, call.windows)
-        if level != "probe" and level != "open":
-            self._admit(call, level)
+        with within(call.budget):
+            if level != "probe":
+                self._limits.spend_request(address, call.windows)
+            if level != "probe" and level != "open":
+                self._admit(call, level)
         return None
+
+    def begin(self, address: str, id: RequestId, origin: str | None, earlier: Call | None = None) -> Call:
+        """A request that comes in; `earlier` is the lane's call for it, whose id and store time go on."""
+        if earlier is None:
+            return Call(time.perf_counter(), address, id, origin, self._patience.budget())
+        return Call(time.perf_counter(), address, earlier.request, origin, earlier.budget, earlier.absent)
 
     def _admit(self, call: Call, level: Literal["key"] | Scope) -> None:
         environ = request.environ
         started = time.perf_counter()
         presented = presented_key(environ.get("HTTP_AUTHORIZATION"), environ.get("HTTP_X_API_KEY"))
         call.key = self._authenticator.authenticate(presented)
-        call.payer = Payer(self._limits, call.key, call.windows)
+        call.payer = Payer(self._limits, call.key, call.windows, call.budget, call.absent)
         if level != "key":
             require(call.key, level)
         self._limits.spend_key(call.key, call.windows)
@@ -160,6 +175,7 @@ class Gate:
         if call.timings:
             stages = [f"{name};dur={seconds * 1000:.3f}" for name, seconds in call.timings.items()]
             headers.append(("Server-Timing", ", ".join(stages)))
+        self._patience.settle(call.budget)
         seconds = time.perf_counter() - call.started
         self._metrics.request(method, route, status, seconds)
         if call.key is not None:

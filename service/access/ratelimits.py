@@ -17,10 +17,13 @@ from limits import parse_many
 from service.access.addresses import counted
 from service.access.leases import LeasedWindows
 from service.errors import InvalidRequest, LimitExceeded
+from storage.deadline import Budget, within
 from storage.records.apikeys import ApiKey
 
 Scope = Literal["ip", "key", "inference"]
 
+SHARE_OF_EACH: Final = 1 / 16
+"""How much more store time an abstract of a batch adds to that of a request: three operations, mostly quick ones."""
 _MEANING: Final = {"ip": "requests from this address", "key": "requests with this API key", "inference": "model runs"}
 
 
@@ -174,11 +177,16 @@ def _too_many(rule: _Rule) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Payer:
-    """Whose budgets a request uses up; `windows` gets what is left of them."""
+    """Whose limits a request uses up; `windows` gets what is left. budget: its store time, where that is bounded.
+
+    absent: the id of a prediction for which it has asked the store in vain.
+    """
 
     limits: RateLimits
     key: ApiKey
     windows: list[Window] = field(default_factory=list)
+    budget: Budget | None = None
+    absent: str = ""
     since: float = field(default_factory=time.perf_counter)
 
     def charge(self) -> None:
@@ -188,7 +196,9 @@ class Payer:
 
     def charge_batch(self, size: int) -> None:
         """Counts each of a batch as a request, the first of which is counted. Raises LimitExceeded, InvalidRequest."""
-        with self._noting() as spent:
+        if self.budget is not None:
+            self.budget.extend(size * SHARE_OF_EACH)
+        with self._noting() as spent, within(self.budget):
             self.limits.spend_batch(self.key, spent, size, time.perf_counter() - self.since)
 
     @contextmanager

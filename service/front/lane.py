@@ -11,7 +11,7 @@ from typing import Final
 
 from service.access.addresses import client_address
 from service.access.auth import Authenticator, presented_key
-from service.access.gate import Call, Gate
+from service.access.gate import EARLIER, Call, Gate
 from service.access.ratelimits import RateLimits
 from service.api.responses import CONTENT_TYPE, answer_headers
 from service.errors import ServiceError
@@ -23,6 +23,7 @@ from service.predicting.predictor import Predictor
 from service.predicting.rendering import RenderOptions, render
 from service.predicting.requests import plain_request
 from service.telemetry.request_ids import identify
+from storage.deadline import within
 from storage.records.apikeys import ApiKey
 
 ROUTES: Final = {"/api/predict/": "/api/predict/", "/api/predict": "/api/predict/"}
@@ -69,7 +70,7 @@ class Lane:
             return None
         headers = request.headers
         id = identify(headers.get("x-request-id"), headers.get("traceparent"))
-        call = Call(time.perf_counter(), self._address(request), id, headers.get("origin"))
+        call = self._gate.begin(self._address(request), id, headers.get("origin"))
         call.key = self._key_of(headers)
         if call.key is None or "predict" not in call.key.scopes:
             return None
@@ -83,8 +84,13 @@ class Lane:
             return self._reply(call, route, answer, options)
 
         def find() -> Reply | None:
-            stored = self._predictor.fetch(model, key)
-            return None if stored is None else self._reply(call, route, stored, options)
+            request.environ[EARLIER] = call
+            with within(call.budget):
+                stored = self._predictor.fetch(model, key)
+            if stored is not None:
+                return self._reply(call, route, stored, options)
+            call.absent = key
+            return None
 
         return find if time.monotonic() < self._wary_until else self._find_here(find)
 

@@ -38,6 +38,8 @@ class Request:
     keep_alive: bool = True
     too_large: bool = False
     complete: bool = False
+    environ: dict[str, object] = field(default_factory=dict)
+    """What the application is told besides."""
 
 
 LimitOf = Callable[[str, str], int]

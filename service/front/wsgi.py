@@ -37,6 +37,7 @@ class Place:
 def environ_of(request: Request, place: Place) -> dict[str, Any]:
     """What the application is told. Nothing but the request goes into it, least of all this process's environment."""
     environ: dict[str, Any] = {
+        **request.environ,
         "REQUEST_METHOD": request.method,
         "SCRIPT_NAME": "",
         "PATH_INFO": unquote_to_bytes(request.path).decode("latin-1"),

@@ -20,6 +20,7 @@ from service.predicting.models import ServedModel
 from service.predicting.singleflight import SingleFlight
 from service.telemetry.metrics import Metrics
 from service.telemetry.usage import UsageMeter
+from storage.deadline import within
 from storage.errors import StorageError
 from storage.records.apikeys import ApiKey
 from storage.records.predictions import Prediction, Predictions
@@ -80,11 +81,12 @@ class Predictor:
         encoder run it once for a text, which is then paid for once.
         """
         runs: Runs = {}
-        answers = self._answers(model, abstracts, directives, payer, runs)
-        if strict:
-            answers = [strictly(answer) for answer in answers]
-        if any(also):
-            answers = self._with_others(answers, abstracts, also, directives, payer, runs)
+        with within(None if payer is None else payer.budget):
+            answers = self._answers(model, abstracts, directives, payer, runs)
+            if strict:
+                answers = [strictly(answer) for answer in answers]
+            if any(also):
+                answers = self._with_others(answers, abstracts, also, directives, payer, runs)
         for answer in answers:
             for part in answer.parts() if isinstance(answer, Answer) else ():
                 self.count(part, None if payer is None else payer.key)
@@ -102,7 +104,7 @@ class Predictor:
         started = time.perf_counter()
         keys = [item if isinstance(item, Exception) else model.key(item.text) for item in abstracts]
         asked = {key: item for key, item in zip(keys, abstracts, strict=True) if isinstance(key, str)}
-        kept, fetched = ({}, {}) if directives.no_cache else self._look_up(model, list(asked))
+        kept, fetched = ({}, {}) if directives.no_cache else self._look_up(model, list(asked), payer)
         timings = {"store": time.perf_counter() - started}
         answers: dict[str, Answer | Exception] = {
             **hits(model, kept, directives, timings, "memory"),
@@ -191,11 +193,14 @@ class Predictor:
         self._memory.put(prediction)
         return hit(model, prediction, NO_DIRECTIVES, {}, "store")
 
-    def _look_up(self, model: ServedModel, keys: list[str]) -> tuple[dict[str, Prediction], dict[str, Prediction]]:
+    def _look_up(
+        self, model: ServedModel, keys: list[str], payer: Payer | None
+    ) -> tuple[dict[str, Prediction], dict[str, Prediction]]:
         """What memory has, and of the rest what the store has; an outage of the store is a miss."""
         found = {key: prediction for key in keys if (prediction := self._memory.get(key)) is not None}
-        absent = [key for key in keys if key not in found]
-        return found, self._from_store(model, absent) if absent else {}
+        absent = "" if payer is None else payer.absent
+        missing = [key for key in keys if key not in found and key != absent]
+        return found, self._from_store(model, missing) if missing else {}
 
     def _from_store(self, model: ServedModel, keys: list[str]) -> dict[str, Prediction]:
         """What the store has; nothing while it is out. Memory keeps it."""

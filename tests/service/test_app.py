@@ -74,7 +74,15 @@ def test_nothing_under_api_is_open_without_a_key(app: Application) -> None:
 def test_a_view_that_does_not_state_it_stops_the_start(services: TestServices) -> None:
     app = Flask("x", static_folder=None)
     app.add_url_rule("/x", "forgotten", lambda: "x")
-    gate = Gate(services.authenticator, services.limits, services.metrics, services.meter, None, services.cors)
+    gate = Gate(
+        services.authenticator,
+        services.limits,
+        services.metrics,
+        services.meter,
+        None,
+        services.cors,
+        services.patience,
+    )
     with pytest.raises(TypeError, match="forgotten"):
         gate.install(app)
 

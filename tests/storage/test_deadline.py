@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from storage.deadline import CALLS, Budget, Patience, bounded, entered, within
+from storage.deadline import CALLS, Budget, Patience, bounded, entered, essential, within
 from storage.errors import Unavailable
 from tests.contracts.backend_store import Clock
 
@@ -70,12 +70,17 @@ def test_a_thread_has_no_other_ones_budget() -> None:
 
 
 def test_what_there_is_no_answer_without_gets_its_time() -> None:
-    for left, during, after in ((0.0, 0.25, 0.0), (0.5, 0.5, 0.3), (0.1, 0.25, 0.05)):
-        budget = Budget(left)
-        with budget.at_least(0.25):
+    for left, during, after in ((0.0, 0.25, 0.0), (0.5, 0.5, 0.3), (0.3, 0.3, 0.1)):
+        budget = Budget(left, one=0.25)
+        with within(budget), essential():
             assert budget.left == during
             budget.end(time.monotonic() - 0.2)
         assert budget.left == pytest.approx(after, abs=0.01)
+
+
+def test_what_is_essential_outside_of_a_budget_has_its_own_time() -> None:
+    with essential(), bounded(TIMEOUT) as seconds:
+        assert seconds == TIMEOUT
 
 
 def test_a_larger_request_has_more_but_nothing_of_nothing() -> None:

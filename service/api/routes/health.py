@@ -17,8 +17,17 @@ _STATE: Final = {"type": "object", "required": ["state"], "properties": {"state"
 _HEADERS: Final = ("Cache-Control",)
 
 
-def blueprint(registry: Registry, backend: Backend, metrics: Metrics, is_reachable: Callable[[str], bool]) -> Blueprint:
-    """The routes of probes and metrics. `is_reachable`: whether what runs the model of that name has it ready."""
+def blueprint(
+    registry: Registry,
+    backend: Backend,
+    status: Callable[[], Status],
+    metrics: Metrics,
+    is_reachable: Callable[[str], bool],
+) -> Blueprint:
+    """The routes of probes and metrics.
+
+    `status`: of the store. `is_reachable`: whether what runs the model of that name has it ready.
+    """
     routes = Blueprint("health", __name__, description="Probes and metrics.")
 
     @routes.endpoint("/livez", "probe", returns=_STATE, headers=_HEADERS)
@@ -29,7 +38,7 @@ def blueprint(registry: Registry, backend: Backend, metrics: Metrics, is_reachab
     @routes.endpoint("/readyz", "probe", returns=_STATE, problems=("not-ready",), headers=_HEADERS)
     def readyz() -> Response:
         """What can be answered: `ready`; `degraded` without the store or the default model; else a problem."""
-        report = readiness(registry, backend, is_reachable)
+        report = readiness(registry, backend, status, is_reachable)
         if report["state"] == "unready":
             raise ServiceError("not-ready", "No model can answer.", members=report)
         return jsonify(report)
@@ -42,16 +51,18 @@ def blueprint(registry: Registry, backend: Backend, metrics: Metrics, is_reachab
     return routes
 
 
-def readiness(registry: Registry, backend: Backend, is_reachable: Callable[[str], bool]) -> Mapping[str, Any]:
+def readiness(
+    registry: Registry, backend: Backend, status: Callable[[], Status], is_reachable: Callable[[str], bool]
+) -> Mapping[str, Any]:
     """`state`, `store` and `models`: each one's state, `unreachable` where only its server is missing.
 
-    The store is `up`, `impaired` (writes, or a part of it, are out) or `down`.
+    The store is `up`, `impaired` (writes, or a part of it, are out, or it is too slow for requests) or `down`.
     """
     try:
         backend.ping()
-        store = "up"
+        store = "impaired" if status().out else "up"
     except StorageError:
-        store = "impaired" if _still_reads(backend.status()) else "down"
+        store = "impaired" if _still_reads(status()) else "down"
     states = {
         listing.name: "unreachable" if listing.state == "ready" and not is_reachable(listing.name) else listing.state
         for listing in registry.list()

@@ -90,5 +90,5 @@ def make_lane(services: Any) -> Lane:
     limits = RateLimits(strategy_of(limiter), ip=LOOSE, key=LOOSE, inference=LOOSE)
     meter = NoMeter(Usages(MemoryBackend()), services.keys)
     predictor = Predictor(services.predictions, services.memory, metrics, meter, flight_timeout=1.0)
-    gate = Gate(services.authenticator, limits, metrics, meter, None, services.cors)
+    gate = Gate(services.authenticator, limits, metrics, meter, None, services.cors, services.patience)
     return Lane(services.models, predictor, services.authenticator, limits, gate, hops=0, near=False)
