@@ -3,10 +3,11 @@
     python -m bench.engines [--shape scibert|minilm] [--rounds N] [--threads N]
 
 The weights are random: such a model says nothing, and never becomes an artifact that could be served; times do not
-depend on weights. Stated are the medians as ratios to LiteRT int8 at the same length, its own milliseconds, and the
-memory that each engine took for itself (savedmodel's without TensorFlow, which is loaded by then). torch, ONNX Runtime
-and OpenVINO take part when they are installed: torch (its CPU build: the other brings an LLVM that does not go with
-TensorFlow's) with transformers' BERT, the others with the export.
+depend on weights. Stated are the processor's features that decide which engine is ahead, the medians as ratios to
+LiteRT int8 at the same length, its own milliseconds, and the memory that each engine took for itself (savedmodel's
+without TensorFlow, which is loaded by then). torch, ONNX Runtime and OpenVINO take part when they are installed: torch
+(its CPU build: the other brings an LLVM that does not go with TensorFlow's) with transformers' BERT, the others with a
+graph of the operators that its export has. They weigh hundreds of MB, so no extra of this project brings them.
 """
 
 import argparse
@@ -15,10 +16,8 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from importlib.util import find_spec
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +35,11 @@ from model.training.bert import BertClassifier, BertConfig, Dense, Encoder
 from model.training.build import ServingModule, convert
 from model.training.export import ExportModule
 
+FEATURES = ("avx2", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8")
 LENGTHS = (32, 64, 128, 192, 256, 384, 512)
 LABELS = 20
+TOLERANCE = 0.02
+"""Of a score; OpenVINO computes in bfloat16 where that is fast."""
 SCIBERT = BertConfig(31090, 768, 12, 12, 3072, 512, 2, 1e-12, "gelu")
 SHAPES = {
     "scibert": SCIBERT,
@@ -80,8 +82,11 @@ def main() -> None:
     tf.config.threading.set_intra_op_parallelism_threads(options.threads)
     with tempfile.TemporaryDirectory() as temporary:
         runs, memory = _prepare(Path(temporary), SHAPES[options.shape], options.threads)
+        _compare(runs)
         times = _measure(runs, options.rounds)
-    Console().print(_table(times, memory, f"{options.shape} shape, {options.threads} threads"))
+    console = Console()
+    console.print(_processor(), highlight=False)
+    console.print(_table(times, memory, f"{options.shape} shape, {options.threads} threads"))
 
 
 def _prepare(folder: Path, config: BertConfig, threads: int) -> tuple[dict[str, Run], dict[str, float]]:
@@ -92,12 +97,19 @@ def _prepare(folder: Path, config: BertConfig, threads: int) -> tuple[dict[str, 
         "litert float32": lambda: _scores(LiteRTEngine(folder / "float32.tflite", LABELS, threads)),
         "savedmodel": lambda: _scores(SavedModelEngine(folder / "saved", LABELS)),
     }
-    if find_spec("torch"):
-        makers["torch float32"] = lambda: _torch(config, threads)
-    if find_spec("tf2onnx") and find_spec("onnxruntime"):
-        makers["onnxruntime"] = lambda: _onnxruntime(folder, threads)
-    if find_spec("openvino"):
-        makers["openvino"] = lambda: _openvino(folder, threads)
+    others: dict[str, tuple[Sequence[str], Callable[[], Run]]] = {
+        "torch float32": (["torch"], lambda: _torch(config, threads)),
+        "onnxruntime float32": (["onnx", "onnxruntime"], lambda: _onnxruntime(folder / "model.onnx", threads)),
+        "onnxruntime int8": (["onnx", "onnxruntime"], lambda: _onnxruntime_int8(folder, threads)),
+        "openvino": (["onnx", "openvino"], lambda: _openvino(str(folder / "model.onnx"), threads)),
+        "openvino int8": (["onnx", "openvino", "nncf"], lambda: _openvino_int8(folder, threads)),
+    }
+    for name, (needed, make) in others.items():
+        missing = [package for package in needed if not find_spec(package)]
+        if missing:
+            print(f"{name} takes no part: pip install {' '.join(missing)}")
+        else:
+            makers[name] = make
     runs, memory = {}, {}
     for name, make in makers.items():
         before = _resident()
@@ -107,6 +119,14 @@ def _prepare(folder: Path, config: BertConfig, threads: int) -> tuple[dict[str, 
     return runs, memory
 
 
+def _compare(runs: dict[str, Run]) -> None:
+    """The same model is timed everywhere, but for torch, which has weights of its own."""
+    expected = np.asarray(runs["litert float32"](_ids(LENGTHS[2]))).ravel()
+    for name in ("savedmodel", "onnxruntime float32", "openvino"):
+        if name in runs and np.abs(np.asarray(runs[name](_ids(LENGTHS[2]))).ravel() - expected).max() > TOLERANCE:
+            raise SystemExit(f"{name} does not compute what LiteRT does")
+
+
 def _write(folder: Path, config: BertConfig) -> None:
     model = random_model(config)
     identity = Calibration.identity(LABELS)
@@ -114,6 +134,10 @@ def _write(folder: Path, config: BertConfig) -> None:
         (folder / f"{precision}.tflite").write_bytes(convert(ServingModule(model, identity, "sigmoid"), precision))
     module = ExportModule(model, identity, "sigmoid", [])
     tf.saved_model.save(module, str(folder / "saved"), signatures={"serving_default": module.serve})
+    if find_spec("onnx"):
+        from bench.onnx_graph import onnx_graph
+
+        (folder / "model.onnx").write_bytes(onnx_graph(model.tensors(), config).SerializeToString())
 
 
 def _scores(engine: Engine) -> Run:
@@ -138,49 +162,49 @@ def _torch(config: BertConfig, threads: int) -> Run:
     return run
 
 
-def _onnx(folder: Path) -> Path:
-    from tf2onnx import convert as to_onnx
-    from tf2onnx import tf_loader
-
-    path = folder / "model.onnx"
-    graph, inputs, outputs = tf_loader.from_saved_model(str(folder / "saved"), None, None)
-    handlers: dict[str, Any] = {"Erfc": (_erfc, [])}
-    to_onnx.from_graph_def(
-        graph, input_names=inputs, output_names=outputs, custom_op_handlers=handlers, output_path=str(path)
-    )
-    return path
-
-
-def _erfc(graph: Any, node: Any, name: str, _: Any) -> None:
-    """TensorFlow's GELU uses erfc, ONNX has only erf: 1 - erf(x)."""
-    node.type = "Erf"
-    negated = graph.insert_new_node_on_output("Neg", node.output[0], name=f"{name}_negated").output[0]
-    one = graph.make_const(f"{name}_one", np.ones((), np.float32)).output[0]
-    graph.insert_new_node_on_output("Add", negated, name=f"{name}_complement", inputs=[negated, one])
-
-
-def _onnxruntime(folder: Path, threads: int) -> Run:
+def _onnxruntime(path: Path, threads: int) -> Run:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    with ProcessPoolExecutor(1, get_context("spawn")) as apart:  # converting takes many times the memory of running
-        path = apart.submit(_onnx, folder).result()
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    name = session.get_inputs()[0].name
-    return lambda ids: session.run(None, {name: np.array([ids], np.int32)})
+    return lambda ids: session.run(None, {"ids": np.array([ids], np.int64)})[0]
 
 
-def _openvino(folder: Path, threads: int) -> Run:
+def _onnxruntime_int8(folder: Path, threads: int) -> Run:
+    """Weights in 8 bits, activations on the fly, as LiteRT has them."""
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    path = folder / "int8.onnx"
+    quantize_dynamic(str(folder / "model.onnx"), str(path), weight_type=QuantType.QInt8, per_channel=True)
+    return _onnxruntime(path, threads)
+
+
+def _openvino(model: Any, threads: int) -> Run:
+    """In the precision that OpenVINO chooses for the processor: bfloat16 where that is fast."""
     import openvino
 
-    model = openvino.Core().compile_model(str(folder / "saved"), "CPU", {"INFERENCE_NUM_THREADS": threads})
-    return lambda ids: model([np.array([ids], np.int32)])
+    compiled = openvino.Core().compile_model(model, "CPU", {"INFERENCE_NUM_THREADS": threads})
+    return lambda ids: compiled([np.array([ids], np.int64)])[0]
+
+
+def _openvino_int8(folder: Path, threads: int) -> Run:
+    """Weights and activations in 8 bits, with scales fitted to a few texts (NNCF)."""
+    import nncf
+    import openvino
+
+    random = np.random.default_rng(2)
+    texts = [random.integers(1000, 30000, (1, int(length))) for length in random.integers(32, 256, 32)]
+    model = openvino.Core().read_model(str(folder / "model.onnx"))
+    quantised = nncf.quantize(model, nncf.Dataset(texts), model_type=nncf.ModelType.TRANSFORMER, subset_size=32)
+    return _openvino(quantised, threads)
 
 
 def _measure(runs: dict[str, Run], rounds: int) -> dict[tuple[str, int], float]:
     """Median milliseconds by engine and length; engines and lengths take turns, so that all meet the same machine."""
     times: dict[tuple[str, int], list[float]] = {(name, length): [] for length in LENGTHS for name in runs}
+    for name, length in times:
+        runs[name](_ids(length))  # some prepare for a length when they first meet it
     for _ in range(rounds):
         for (name, length), found in times.items():
             ids = _ids(length)
@@ -192,6 +216,16 @@ def _measure(runs: dict[str, Run], rounds: int) -> dict[tuple[str, int], float]:
 
 def _ids(length: int) -> list[int]:
     return [101, *[2005] * (length - 2), 102]
+
+
+def _processor() -> str:
+    """Its name, and those of the features that engines use which it has."""
+    lines = [line.partition(":") for line in Path("/proc/cpuinfo").read_text().splitlines()]
+    facts = {name.strip(): value.strip() for name, _, value in lines}
+    has = [name for name in FEATURES if name in facts.get("flags", "").split()]
+    return (
+        f"{facts.get('model name', 'a processor without a name')}: {' '.join(has) or 'none of its features is known'}"
+    )
 
 
 def _resident() -> float:
