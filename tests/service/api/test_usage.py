@@ -2,19 +2,23 @@
 
 import io
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from flask.testing import FlaskClient
 
+from config import load_settings
 from service.app import create_app
+from service.bootstrap import Services
 from service.front.answering import Reply
 from storage.records.usage import Usage
 from tests.service.conftest import ABSTRACT, MakeServices, TestServices, with_key
 from tests.service.front.test_lane import asked, request
+from tests.service.front.test_server import Server
 from tests.service.jobs.test_jobs_api import finished, post, texts
 from tests.service.pdf.test_pdf_api import PAPER
 
 
-def used(services: TestServices, key: str) -> Usage:
+def used(services: Services, key: str) -> Usage:
     """All that the key, with this id, has been used for until now."""
     services.meter.write()
     today = datetime.now(UTC).date()
@@ -22,7 +26,7 @@ def used(services: TestServices, key: str) -> Usage:
     return sum(found.values(), Usage())
 
 
-def only_key(services: TestServices) -> str:
+def only_key(services: Services) -> str:
     (key,) = services.keys.list()
     return key.id
 
@@ -77,3 +81,14 @@ def test_an_outage_stops_no_request_and_loses_nothing(client: FlaskClient, servi
     assert "abstracts_usage_lost_total 0.0" in client.get("/metrics").text
     services.store.down = False
     assert used(services, only_key(services)).requests == 2  # probes have no key
+
+
+def test_a_clean_stop_of_several_workers_writes_all_of_it(tmp_path: Path) -> None:
+    server = Server(tmp_path)
+    server.variables["ABSTRACTS_WORKERS"] = "2"
+    with server.running():
+        assert {server.predict()[0] for _ in range(20)} == {200}
+    opened = Services(load_settings(server.variables))
+    usage = used(opened, only_key(opened))
+    opened.close()
+    assert (usage.requests, usage.hits + usage.misses, usage.misses >= 1) == (20, 20, True)
