@@ -96,14 +96,13 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
     from service.api.blueprint import serve_plainly, turn_away
     from service.api.openapi import make_api
     from service.cli import register
-    from service.telemetry.process import product_version
 
     services = services or Services(settings or read_settings())
     app = Application(services)
     register(app)
     app.config.update(MAX_CONTENT_LENGTH=MAX_BODY, PROVIDE_AUTOMATIC_OPTIONS=False)
     app.url_map.strict_slashes = False
-    api = make_api(app, product_version())
+    api = make_api(app)
     problems.register(app)
     for part in _routes(services):
         api.register_blueprint(part)

@@ -3,8 +3,6 @@
 import functools
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from http import HTTPStatus
-from types import MappingProxyType
 from typing import Any, Final, NoReturn, TypeVar
 
 import flask_smorest  # type: ignore[import-untyped]
@@ -14,7 +12,7 @@ from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from service.access.gate import Access, access
-from service.api.openapi import LIMITED, NAMED, SECURITY, TIMED, header_references, problem_references
+from service.api.openapi import operation
 from service.errors import ServiceError, Slug
 from service.input.json_text import malformed, parse_json
 from service.kinds import KINDS
@@ -40,10 +38,15 @@ MAX_BODY_ATTRIBUTE: Final = "__max_body__"
 SERVED_ATTRIBUTE: Final = "__served__"
 """The view itself, on what flask-smorest made of it."""
 
-_GUARDS: Final[Mapping[Access, tuple[Slug, ...]]] = {"probe": (), "open": ("limit-exceeded",)}
-"""What the gate may raise before views that need no key."""
 _KEYED: Final[tuple[Slug, ...]] = ("key-missing", "key-refused", "limit-exceeded", "store-unavailable")
-"""Before those for which any key will do; the others ask for a scope, too."""
+_GUARDS: Final[Mapping[Access, tuple[Slug, ...]]] = {
+    "probe": (),
+    "open": ("limit-exceeded",),
+    "key": _KEYED,
+    "read": (*_KEYED, "scope-missing"),
+    "predict": (*_KEYED, "scope-missing"),
+}
+"""What the gate may raise before a view."""
 
 
 class Parser(FlaskParser):
@@ -79,50 +82,23 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
 
         The view gets the loaded `body` or `query` first; with `read`, what that makes of the body's bytes, which `body`
         then only describes. `max_body` is the most bytes of a body where it is not the app's bound. `parameters` are
-        those besides rule and query, and `described` what else the OpenAPI document says (`_documented`).
+        those besides rule and query, and `described` what else the OpenAPI document says (`operation` in openapi.py).
+        The view's name is the operationId; its docstring has summary and description.
         """
 
         def add(view: View) -> View:
             served = access(level)(_bounded(max_body, self._reading(view, body, query, read)))
-            documented = self._documented(served, level, body, query, **described)
+            of_path = [parameter for parameter in parameters if parameter["in"] == "path"]
+            others = [parameter for parameter in parameters if parameter not in of_path]
+            guards = _GUARDS[level]
+            about = operation(view.__name__, guards, body=body, query=query, parameters=others, **described)
+            documented = self.doc(**about)(served)
             setattr(documented, SERVED_ATTRIBUTE, served)
             methods = [method or ("GET" if body is None else "POST")]
-            self.add_url_rule(rule, view_func=documented, methods=methods, parameters=[*parameters])
+            self.add_url_rule(rule, view_func=documented, methods=methods, parameters=of_path)
             return view
 
         return add
-
-    def _documented(
-        self,
-        view: Callable[..., Any],
-        level: Access,
-        body: type[Schema] | None,
-        query: type[Schema] | None,
-        *,
-        returns: type[Schema] | Mapping[str, Any] | None = None,
-        problems: tuple[Slug, ...] = (),
-        status: HTTPStatus = HTTPStatus.OK,
-        headers: Sequence[str] | None = None,
-        content_type: str | None = None,
-        body_example: Mapping[str, Any] | None = None,
-        example: Mapping[str, Any] | None = None,
-        document: Mapping[str, Any] = MappingProxyType({}),
-    ) -> Callable[..., Any]:
-        """The view as flask-smorest describes it. `problems` are those that other routes do not have; `headers`,
-        `content_type` and `example` are of the answer; `document` has more of the operation.
-        """
-        guards = _GUARDS.get(level, _KEYED if level == "key" else (*_KEYED, "scope-missing"))
-        usual = TIMED if level not in _GUARDS else LIMITED if guards else ()
-        named = header_references((*NAMED, *(usual if headers is None else headers)))
-        if body is not None:
-            view = self.arguments(body, example=body_example)(view)
-        if query is not None:
-            view = self.arguments(query, location="query")(view)
-        view = self.response(status, returns, headers=named, content_type=content_type, example=example)(view)
-        responses = problem_references((*problems, *guards)) | document.get("responses", {})
-        security = [] if level in _GUARDS else SECURITY
-        documented: Callable[..., Any] = self.doc(**{**document, "responses": responses}, security=security)(view)
-        return documented
 
     def _reading(
         self,

@@ -48,3 +48,8 @@ KEY: Final[Mapping[str, Any]] = {
     ],
     "usage": [{"day": "2026-01-02", "requests": 12, "hits": 9, "misses": 1, "model_seconds": 0.006, "pdfs": 1}],
 }
+READINESS: Final[Mapping[str, Any]] = {
+    "state": "ready",
+    "store": "up",
+    "models": {"arxiv-mini": "ready", "scibert-multi": "not installed"},
+}

@@ -1,8 +1,26 @@
 """The shapes of responses and of what stands in queries, for checking and for the OpenAPI document."""
 
-from marshmallow import RAISE, Schema, fields, validate
+from typing import Any, Final, get_args
 
+from marshmallow import EXCLUDE, RAISE, Schema, fields, validate
+
+from model.registry import State
 from service.predicting.requests import COUNT, SHARE, also_field
+
+RESULT: Final[dict[str, Any]] = {
+    "oneOf": [{"$ref": f"#/components/schemas/{name}"} for name in ("PredictionResponse", "ItemProblem")],
+    "description": "What became of one abstract of several.",
+}
+"""An element of a batch's `results`, a line of a job's results."""
+
+_MODEL_STATES: Final = get_args(State)
+
+
+class ResponseSchema(Schema):
+    """What is answered: more members may come at any time, so nothing is said to be all."""
+
+    class Meta:
+        unknown = EXCLUDE
 
 
 class PredictionQuery(Schema):
@@ -57,21 +75,21 @@ class ResultsQuery(Schema):
     )
 
 
-class Category(Schema):
+class Category(ResponseSchema):
     """A label and its score."""
 
     label = fields.String(required=True)
     score = fields.Float(required=True)
 
 
-class TextWarning(Schema):
+class TextWarning(ResponseSchema):
     """Why the scores mean little."""
 
     code = fields.String(required=True)
     detail = fields.String(required=True)
 
 
-class PredictionResponse(Schema):
+class PredictionResponse(ResponseSchema):
     """A prediction."""
 
     id = fields.String(required=True, metadata={"description": "Under which the prediction is stored."})
@@ -96,12 +114,12 @@ class PredictionResponse(Schema):
     )
     input_id = fields.String(metadata={"description": "The id that the abstract came with."})
     also = fields.List(
-        fields.Dict(),
+        fields.Raw(metadata=RESULT),
         metadata={"description": "Of each further model that was asked, in order: its prediction, or its `problem`."},
     )
 
 
-class Extraction(Schema):
+class Extraction(ResponseSchema):
     """How an abstract was found."""
 
     method = fields.String(
@@ -120,11 +138,11 @@ class PdfPredictionResponse(PredictionResponse):
     extraction = fields.Nested(Extraction, required=True)
 
 
-class BatchResponse(Schema):
+class BatchResponse(ResponseSchema):
     """Answers in the order of their abstracts, and how many of them there are of each sort."""
 
     results = fields.List(
-        fields.Dict(),
+        fields.Raw(metadata=RESULT),
         required=True,
         metadata={"description": "Each a prediction, or an object whose `problem` says what was wrong."},
     )
@@ -134,7 +152,7 @@ class BatchResponse(Schema):
     problems = fields.Integer(required=True)
 
 
-class JobResponse(Schema):
+class JobResponse(ResponseSchema):
     """A job: how far it is, and where its results are."""
 
     id = fields.String(required=True)
@@ -164,14 +182,14 @@ class JobResponse(Schema):
     request_id = fields.String(required=True, metadata={"description": "X-Request-ID of the request that made it."})
 
 
-class JobsResponse(Schema):
+class JobsResponse(ResponseSchema):
     """Some of one's jobs, newest first."""
 
     jobs = fields.List(fields.Nested(JobResponse), required=True)
     next = fields.String(required=True, allow_none=True, metadata={"description": "Address of those before them."})
 
 
-class LabelDescription(Schema):
+class LabelDescription(ResponseSchema):
     """What is said of a label."""
 
     name = fields.String(metadata={"description": "What it is called."})
@@ -179,12 +197,12 @@ class LabelDescription(Schema):
     group = fields.String(metadata={"description": "The group that it belongs to: the archive of a category."})
 
 
-class ModelResponse(Schema):
+class ModelResponse(ResponseSchema):
     """A model, ready or not."""
 
     name = fields.String(required=True)
     default = fields.Boolean(required=True)
-    state = fields.String(required=True, validate=validate.OneOf(["ready", "not installed", "untrained", "damaged"]))
+    state = fields.String(required=True, validate=validate.OneOf(_MODEL_STATES))
     reason = fields.String(metadata={"description": "Why it is not ready."})
     remedy = fields.String(metadata={"description": "What makes it ready."})
     digest = fields.String()
@@ -208,14 +226,14 @@ class ModelResponse(Schema):
     created = fields.String()
 
 
-class ModelsResponse(Schema):
+class ModelsResponse(ResponseSchema):
     """Every model known."""
 
     default = fields.String(required=True)
     models = fields.List(fields.Nested(ModelResponse), required=True)
 
 
-class KeyLimit(Schema):
+class KeyLimit(ResponseSchema):
     """A limit of an API key, and what is left of it in the present window."""
 
     policy = fields.String(
@@ -228,7 +246,7 @@ class KeyLimit(Schema):
     resets_in = fields.Integer(required=True, metadata={"description": "Seconds until the quota is whole again."})
 
 
-class KeyUsage(Schema):
+class KeyUsage(ResponseSchema):
     """What an API key was used for on a day (UTC)."""
 
     day = fields.String(required=True, metadata={"format": "date"})
@@ -241,7 +259,7 @@ class KeyUsage(Schema):
     pdfs = fields.Integer(required=True, metadata={"description": "Papers that were read."})
 
 
-class KeyResponse(Schema):
+class KeyResponse(ResponseSchema):
     """An API key, as its holder sees it."""
 
     id = fields.String(required=True)
@@ -259,7 +277,34 @@ class KeyResponse(Schema):
     )
 
 
-class ProblemSchema(Schema):
+class LivenessResponse(ResponseSchema):
+    """The process answers."""
+
+    state = fields.String(required=True, validate=validate.OneOf(["live"]))
+
+
+class ReadinessResponse(ResponseSchema):
+    """What can be answered."""
+
+    state = fields.String(
+        required=True,
+        validate=validate.OneOf(["ready", "degraded"]),
+        metadata={"description": "degraded: without the store, or without the default model."},
+    )
+    store = fields.String(
+        required=True,
+        validate=validate.OneOf(["up", "impaired", "down"]),
+        metadata={"description": "impaired: writes, or a part of it, are out."},
+    )
+    models = fields.Dict(
+        keys=fields.String(),
+        values=fields.String(validate=validate.OneOf([*_MODEL_STATES, "unreachable"])),
+        required=True,
+        metadata={"description": "The state of each; unreachable: only its server is missing."},
+    )
+
+
+class ProblemSchema(ResponseSchema):
     """A problem (RFC 9457)."""
 
     type = fields.String(required=True)
@@ -270,3 +315,17 @@ class ProblemSchema(Schema):
     instance = fields.String()
     errors = fields.Dict(keys=fields.String(), values=fields.List(fields.String()))
     warnings = fields.List(fields.Nested(TextWarning))
+
+
+class PlacedProblem(ProblemSchema):
+    """A problem with one abstract of several."""
+
+    place = fields.String(metadata={"description": "Where a file has it: `line 7`, `row 3`."})
+    line = fields.Integer(metadata={"description": "The number of that line, counted from 1."})
+
+
+class ItemProblem(ResponseSchema):
+    """Stands where the prediction of an abstract would, if there can be none."""
+
+    problem = fields.Nested(PlacedProblem, required=True)
+    input_id = fields.String(metadata={"description": "The id that the abstract came with."})

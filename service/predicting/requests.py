@@ -127,7 +127,12 @@ class EntryRequest(PredictRequest):
     id = Id(
         allow_none=True,
         error_messages={"invalid": "Not a string. Send an id, or leave it out."},
-        metadata={"description": "Your own id of it, which comes back as `input_id`."},
+        metadata={
+            "type": ["string", "integer"],
+            "minLength": 1,
+            "maxLength": MAX_ID,
+            "description": "Your own id of it, which comes back as `input_id`.",
+        },
     )
 
 
@@ -194,7 +199,10 @@ def many_request(name: str, maximum: int) -> type[Schema]:
         fields.Raw(
             allow_none=True,
             metadata={
-                "type": ["string", "object"],
+                "oneOf": [
+                    {"type": "string", "minLength": MIN_CHARACTERS, "maxLength": MAX_CHARACTERS},
+                    {"$ref": "#/components/schemas/EntryRequest"},
+                ],
                 "description": "An abstract, or an object like that of a single request; its `id` comes back as "
                 "`input_id`.",
             },

@@ -7,7 +7,8 @@ from typing import Literal, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
 
-from service.telemetry.process import cpu_seconds, product_version, python_version, resident_bytes
+from service import __version__
+from service.telemetry.process import cpu_seconds, python_version, resident_bytes
 from service.telemetry.shared import registry_of_all
 from storage.base import Status
 
@@ -66,7 +67,7 @@ class Metrics:
         )
         self.gauge("abstracts_workers", "Processes that count.", "livesum").set(1)
         about = self.gauge("abstracts_build_info", "What runs; always 1.", "livemax", ("version", "python"))
-        about.labels(product_version(), python_version()).set(1)
+        about.labels(__version__, python_version()).set(1)
         self._watch_process()
 
     def counter(self, name: str, text: str, labels: tuple[str, ...] = ()) -> Counter:

@@ -3,21 +3,12 @@
 import os
 import platform
 import resource
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
 _MEMORY: Final = Path("/proc/self/statm")
 _RESIDENT: Final = 1
 """Its field of resident pages (proc(5))."""
-
-
-def product_version() -> str:
-    """The version of what is installed; 0 for a checkout that was not."""
-    try:
-        return version("abstracts")
-    except PackageNotFoundError:
-        return "0"
 
 
 def python_version() -> str:

@@ -63,25 +63,37 @@ def blueprint(specification: Callable[[], Mapping[str, Any]]) -> Blueprint:
     _add_docs(routes)
 
     @routes.endpoint("/", "open", **_HTML)
-    def page() -> Response:
-        """The web page."""
+    def get_page() -> Response:
+        """The web page.
+
+        For people: abstracts, papers and lists, with a key.
+        """
         return _file("index.html")
 
     @routes.endpoint("/web/<name>", "open", parameters=_named("style.css"), **_ASSET)
-    def asset(name: str) -> Response:
-        """A file of the web page."""
+    def get_page_file(name: str) -> Response:
+        """A file of the web page.
+
+        Its style or one of its scripts.
+        """
         if _TYPES.get(_suffix(name)) == "text/html":
             raise NotFound
         return _file(name)
 
     @routes.endpoint("/openapi.json", "open", returns={"type": "object"})
-    def openapi() -> Response:
-        """This document."""
+    def get_openapi() -> Response:
+        """This document.
+
+        OpenAPI 3.1, for generators of clients and for tools.
+        """
         return Response(document(root()), mimetype="application/json")
 
     @routes.endpoint("/problems/<slug>", "open", parameters=_named("key-missing", "slug"), **_PLAIN)
-    def problem(slug: str) -> Response:
-        """What a type of problem means."""
+    def get_problem_type(slug: str) -> Response:
+        """What a type of problem means.
+
+        The `type` of every problem leads here.
+        """
         kind = KINDS.get(cast(Slug, slug))
         if kind is None:
             raise NotFound
@@ -97,8 +109,11 @@ def blueprint(specification: Callable[[], Mapping[str, Any]]) -> Blueprint:
 
 def _add_docs(routes: Blueprint) -> None:
     @routes.endpoint("/docs", "open", **_HTML)
-    def docs() -> Response:
-        """This document, to be read and tried."""
+    def get_docs() -> Response:
+        """This document, to be read and tried.
+
+        Swagger UI, which needs nothing from elsewhere.
+        """
         if request.path.endswith("/"):  # from where its links would lead elsewhere
             return Response(status=HTTPStatus.PERMANENT_REDIRECT, headers={"Location": f"{root()}/docs"})
         response = _file("docs.html")
@@ -106,8 +121,11 @@ def _add_docs(routes: Blueprint) -> None:
         return response
 
     @routes.endpoint("/docs/<name>", "open", parameters=_named("swagger-ui.css"), **_ASSET)
-    def viewer(name: str) -> Response:
-        """A file of that page."""
+    def get_docs_file(name: str) -> Response:
+        """A file of that page.
+
+        Its style or one of its scripts.
+        """
         if name not in _VIEWER:
             raise NotFound
         return _secured(Response(_viewer(name), mimetype=_VIEWER[name]))

@@ -33,8 +33,12 @@ def blueprint(models: Models, predictor: Predictor, *, maximum: int, max_body: i
         example={"results": [PREDICTION], "hits": 0, "misses": 1, "collapsed": 0, "problems": 0},
         parameters=(CACHE_CONTROL, STRICT),
     )
-    def batch(arguments: Mapping[str, Any]) -> Response:
-        """Classify several abstracts. Each counts as a request; those that are not stored count as model runs."""
+    def predict_batch(arguments: Mapping[str, Any]) -> Response:
+        """Classify several abstracts.
+
+        The results come in the order of the abstracts; in place of one that cannot be answered stands an object with
+        its `problem`. Each abstract counts as a request, and each that is not stored as a model run.
+        """
         payer, asked = current_call().payer, arguments["abstracts"]
         model = models.get(arguments.get("model"))
         if payer is not None:

@@ -7,12 +7,12 @@ from flask import Response, jsonify
 
 from model.registry import Registry
 from service.api.blueprint import Blueprint
+from service.api.examples import READINESS
+from service.api.schemas import LivenessResponse, ReadinessResponse
 from service.errors import ServiceError
 from service.telemetry.metrics import CONTENT_TYPE, Metrics
 from storage.base import Backend, Status
 from storage.errors import StorageError
-
-_STATE: Final = {"type": "object", "required": ["state"], "properties": {"state": {"type": "string"}}}
 
 _HEADERS: Final = ("Cache-Control",)
 
@@ -30,22 +30,33 @@ def blueprint(
     """
     routes = Blueprint("health", __name__, description="Probes and metrics.")
 
-    @routes.endpoint("/livez", "probe", returns=_STATE, headers=_HEADERS)
-    def livez() -> Response:
-        """The process answers. Touches nothing else."""
+    @routes.endpoint("/livez", "probe", returns=LivenessResponse, headers=_HEADERS, example={"state": "live"})
+    def get_liveness() -> Response:
+        """Whether the process answers.
+
+        Touches nothing else.
+        """
         return jsonify(state="live")
 
-    @routes.endpoint("/readyz", "probe", returns=_STATE, problems=("not-ready",), headers=_HEADERS)
-    def readyz() -> Response:
-        """What can be answered: `ready`; `degraded` without the store or the default model; else a problem."""
+    @routes.endpoint(
+        "/readyz", "probe", returns=ReadinessResponse, problems=("not-ready",), headers=_HEADERS, example=READINESS
+    )
+    def get_readiness() -> Response:
+        """What can be answered.
+
+        `ready`; `degraded` without the store or the default model; else a problem, with the same members.
+        """
         report = readiness(registry, backend, status, is_reachable)
         if report["state"] == "unready":
             raise ServiceError("not-ready", "No model can answer.", members=report)
         return jsonify(report)
 
     @routes.endpoint("/metrics", "probe", returns={"type": "string"}, content_type="text/plain", headers=_HEADERS)
-    def scrape() -> Response:
-        """Metrics of this server, all its processes together, in Prometheus' text format."""
+    def get_metrics() -> Response:
+        """Metrics of this server.
+
+        All its processes together, in Prometheus' text format.
+        """
         return Response(metrics.exposition(), content_type=CONTENT_TYPE)
 
     return routes

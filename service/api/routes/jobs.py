@@ -72,30 +72,44 @@ def blueprint(jobs: Jobs, intake: Intake, *, maximum: int, max_body: int) -> Blu
         parameters=(IDEMPOTENCY_KEY,),
         document=_submission(schema),
     )
-    def submit(arguments: Mapping[str, Any]) -> Response:
-        """Take in a job: abstracts in JSON, or a file of any form that is read (docs/files.md)."""
+    def create_job(arguments: Mapping[str, Any]) -> Response:
+        """Take in a job.
+
+        Abstracts come in JSON, or in a file of any form that is read: JSON lines, CSV, RIS, BibTeX, XML, packed or not.
+        The query says what is to be done with a file; a JSON body has members for it. Ask for the job at `Location`
+        until it is over, each time after `Retry-After`.
+        """
         _refuse_unknown_length()
         items, options = _asked(schema, arguments)
         name, id = request.headers.get("Idempotency-Key"), current_call().request.id
         return accepted(*intake.submit(_owner(), items, options, name, id))
 
     _add_listing(routes, jobs)
+    _add_one(routes, jobs)
+    return routes
+
+
+def _add_one(routes: Blueprint, jobs: Jobs) -> None:
     one: dict[str, Any] = {"returns": JobResponse, "problems": ("no-such-job",), "headers": JOB_HEADERS, "example": JOB}
 
     @routes.endpoint("/api/jobs/<id>", "predict", **one)
-    def state(id: str) -> Response:
-        """How far a job is."""
+    def get_job(id: str) -> Response:
+        """How far a job is.
+
+        Results can be read as far as `ready`. `Retry-After` is sent as long as the job is not over.
+        """
         job = known(jobs, id)
         return job_response(job, jobs.progress(job))
 
     @routes.endpoint("/api/jobs/<id>", "predict", method="DELETE", **one)
-    def cancel(id: str) -> Response:
-        """Cancel a job; one that is over stays as it is. What it has done by now can still be read."""
+    def cancel_job(id: str) -> Response:
+        """Cancel a job.
+
+        What it has done by now can still be read; one that is over stays as it is.
+        """
         job = known(jobs, id)
         ended = jobs.cancel(id, job.owner) or job
         return job_response(ended, jobs.progress(ended))
-
-    return routes
 
 
 def _add_listing(routes: Blueprint, jobs: Jobs) -> None:
@@ -107,8 +121,11 @@ def _add_listing(routes: Blueprint, jobs: Jobs) -> None:
         problems=("invalid-request",),
         headers=(*TIMED, "Cache-Control"),
     )
-    def own(arguments: Mapping[str, Any]) -> Response:
-        """Your jobs, newest first, some at a time: `next` is the address of those before them."""
+    def list_jobs(arguments: Mapping[str, Any]) -> Response:
+        """Your jobs, newest first.
+
+        Some at a time: `next` is the address of those that came before them.
+        """
         limit = arguments["limit"]
         found = jobs.of(_owner(), arguments.get("after"), limit + 1)
         described = [describe(job, jobs.progress(job)) for job in found[:limit]]
@@ -233,7 +250,14 @@ def _uncached(response: Response) -> Response:
     return response
 
 
-_ITEM_LINES: Final = {"schema": {"type": "string", "description": "JSON objects with `abstract`, one a line."}}
+_ITEM_LINES: Final = {
+    "schema": {
+        "type": "string",
+        "description": "JSON objects, one a line.",
+        "contentMediaType": LINES[0],
+        "contentSchema": {"$ref": "#/components/schemas/EntryRequest"},
+    },
+}
 _ANY_FILE: Final = {"schema": {"type": "string", "format": "binary", "description": "A file of any form that is read."}}
 
 

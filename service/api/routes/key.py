@@ -22,8 +22,11 @@ def blueprint(limits: RateLimits, usages: Usages) -> Blueprint:
     routes = Blueprint("key", __name__, description="See what your API key allows, and what it was used for.")
 
     @routes.endpoint("/api/key", "key", returns=KeyResponse, headers=(*TIMED, "Cache-Control", "Vary"), example=KEY)
-    def own_key() -> tuple[dict[str, Any], Mapping[str, str]]:
-        """The key that you ask with: scopes, expiry, what is left of its limits, and its use in the last 7 days."""
+    def get_key() -> tuple[dict[str, Any], Mapping[str, str]]:
+        """The key that you ask with.
+
+        Its scopes and expiry, what is left of its limits, and its use in the last 7 days.
+        """
         key = current_call().key
         assert key is not None  # noqa: S101  (the gate lets nobody else in)
         days = last_days(DAYS, datetime.now(UTC))

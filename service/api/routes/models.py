@@ -18,16 +18,22 @@ def blueprint(registry: Registry) -> Blueprint:
     routes = Blueprint("models", __name__, description="See which models there are, and why one is not ready.")
 
     @routes.endpoint("/api/models", "read", returns=ModelsResponse, headers=_HEADERS)
-    def every_model() -> tuple[dict[str, Any], Mapping[str, str]]:
-        """Every model known, ready or not."""
+    def list_models() -> tuple[dict[str, Any], Mapping[str, str]]:
+        """Every model known, ready or not.
+
+        `default` names the one that is asked where a request names none.
+        """
         listings = [describe(listing, registry.default) for listing in registry.list()]
         return {"default": registry.default, "models": listings}, ASK_AGAIN
 
     @routes.endpoint(
         "/api/models/<model>", "read", returns=ModelResponse, problems=("unknown-model",), headers=_HEADERS
     )
-    def one_model(model: str) -> tuple[dict[str, Any], Mapping[str, str]]:
-        """One model: its labels, threshold and digest, or what makes it ready."""
+    def get_model(model: str) -> tuple[dict[str, Any], Mapping[str, str]]:
+        """One model.
+
+        Its labels, threshold and digest; or what makes it ready.
+        """
         return describe(registry.get(model), registry.default), ASK_AGAIN
 
     return routes

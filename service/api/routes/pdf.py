@@ -91,7 +91,10 @@ def blueprint(pdfs: Extractor, models: Models, predictor: Predictor) -> Blueprin
         document=_BODY,
     )
     def predict_pdf() -> Response:
-        """Classify the abstract of a paper."""
+        """Classify the abstract of a paper.
+
+        The abstract is found in the PDF and comes back with the prediction; `extraction` says how it was found.
+        """
         call, requested = current_call(), directives()
         started = time.perf_counter()
         with pdfs.reader("" if call.key is None else call.key.id) as read:

@@ -68,12 +68,19 @@ def blueprint(models: Models, predictor: Predictor, intake: Intake) -> Blueprint
 
     @routes.endpoint("/api/predict/", "predict", problems=PROBLEMS, **_ENDPOINT)
     def predict(asked: Asked) -> Response:
-        """Classify an abstract with the default model."""
+        """Classify an abstract with the default model.
+
+        The answer comes from the store if the same text was asked before, else the model runs and it is stored.
+        `predictions` has the scores of all labels, `categories` those at or above the threshold.
+        """
         return answer(None, asked)
 
     @routes.endpoint("/api/models/<model>/predict", "predict", problems=("unknown-model", *PROBLEMS), **_ENDPOINT)
-    def predict_with(asked: Asked, model: str) -> Response:
-        """Classify an abstract with a named model."""
+    def predict_with_model(asked: Asked, model: str) -> Response:
+        """Classify an abstract with a named model.
+
+        The same as with the default one. GET /api/models lists the names.
+        """
         return answer(model, asked)
 
     return routes

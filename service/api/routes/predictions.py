@@ -42,8 +42,11 @@ def blueprint(models: Models, predictor: Predictor) -> Blueprint:
             "responses": {"304": {"description": "It still has this ETag.", "headers": header_references(_HEADERS)}}
         },
     )
-    def prediction(arguments: dict[str, Any], id: str) -> Response:
-        """A stored prediction, by the id that the answer to its abstract had."""
+    def get_prediction(arguments: dict[str, Any], id: str) -> Response:
+        """A stored prediction.
+
+        Its id is that of the answer to its abstract. The scores under an id never change.
+        """
         answer, options = predictor.find(id, models.ready()), render_options(arguments)
         if answer is None:
             message = "There is no stored prediction with this id. POST the abstract to compute it."

@@ -1,5 +1,6 @@
 """The results of a job, as they are ready: whole, or from where an earlier download ended."""
 
+import json
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from itertools import chain
@@ -9,6 +10,7 @@ from flask import Response, request
 from werkzeug.exceptions import RequestedRangeNotSatisfiable
 
 from service.api.blueprint import Blueprint
+from service.api.examples import PREDICTION
 from service.api.openapi import TIMED, header_references
 from service.api.routes.jobs import LINES, known
 from service.api.schemas import ResultsQuery
@@ -20,13 +22,22 @@ _RANGE: Final = {
     "schema": {"type": "string"},
     "description": "`bytes=N-` goes on where a download ended: what is ready does not change.",
 }
-_CONTENT: Final = {LINES[0]: {"schema": {"type": "string"}}}
+_CONTENT: Final = {
+    LINES[0]: {
+        "schema": {
+            "type": "string",
+            "description": "Each line is a prediction, or an object with a `problem`.",
+            "contentMediaType": LINES[0],
+            "contentSchema": {"$ref": "#/components/schemas/Result"},
+        },
+        "example": json.dumps(PREDICTION) + "\n",
+    }
+}
 _HEADERS: Final = header_references((*TIMED, "Cache-Control"))
 _DOCUMENT: Final[Mapping[str, Any]] = {
     "responses": {
         "200": {
-            "description": "Each line is a prediction, or an object with a `problem`. Content-Length is always said: "
-            "what is shorter was cut off.",
+            "description": "The results that are ready. Content-Length is always said: what is shorter was cut off.",
             "headers": _HEADERS,
             "content": _CONTENT,
         },
@@ -48,8 +59,12 @@ def blueprint(jobs: Jobs) -> Blueprint:
         parameters=(_RANGE,),
         document=_DOCUMENT,
     )
-    def results(arguments: Mapping[str, Any], id: str) -> Response:
-        """The results that are ready, one JSON object a line, in the order of the abstracts."""
+    def get_job_results(arguments: Mapping[str, Any], id: str) -> Response:
+        """The results of a job that are ready.
+
+        One JSON object a line, in the order of the abstracts: all before the first that is missing. What is ready does
+        not change, so that a download can go on where it ended, by `from` or a range.
+        """
         job = known(jobs, id)
         size = jobs.progress(job).size
         base = jobs.offset(job, arguments["first"])

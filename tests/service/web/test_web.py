@@ -75,7 +75,7 @@ def test_the_openapi_document_describes_every_route_of_the_api(app: Application,
 
 def test_errors_are_described_as_problems(anybody: FlaskClient) -> None:
     document = anybody.get("/openapi.json").get_json()
-    operation = document["paths"]["/api/predict/"]["post"]
+    operation = document["paths"]["/api/predict"]["post"]
     assert {"200", "400", "401", "403", "413", "415", "429", "500", "503", "504"} <= set(operation["responses"])
     assert operation["security"] == [{"bearer": []}, {"apiKey": []}]
     for status, response in operation["responses"].items():
