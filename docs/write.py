@@ -1,12 +1,13 @@
 """Writes the reference pages from the code: python -m docs.write
 
-docs/settings.md from the settings, docs/commands.md from the commands' own help, docs/troubleshooting.md from the table
-of problems; docs/model-card.md is what `abstracts model card` prints. What a page says besides stands in docs/parts,
-under the same name, with a line `<!-- reference -->` where the reference belongs. A test holds the pages current.
+docs/settings.md from the settings, docs/commands.md from the commands' own help, docs/metrics.md from the metrics,
+docs/troubleshooting.md from the table of problems; docs/model-card.md is what `abstracts model card` prints. What a
+page says besides stands in docs/parts, under the same name, with a line `<!-- reference -->` where the reference
+belongs. A test holds the pages current.
 """
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import fields
 from datetime import timedelta
 from pathlib import Path
@@ -16,9 +17,11 @@ import click
 from flask import Flask
 
 from config import PREFIX, Settings
+from service.bootstrap import Services
 from service.cli import LazyCommand, register
 from service.cli.model.card import shipped_card
 from service.kinds import KINDS
+from service.telemetry.metrics import Described
 
 FOLDER: Final = Path(__file__).parent
 HERE: Final = "<!-- reference -->\n"
@@ -44,6 +47,22 @@ def commands() -> str:
     rows += [f"| [`{name}`](#{name.replace(' ', '-')}) | {_summary(command)} |" for name, command in found.items()]
     helps = [f"### {name}\n\n```text\n{_help(name, command)}\n```\n" for name, command in found.items()]
     return "\n".join(rows) + "\n\n" + "\n".join(helps)
+
+
+def metrics() -> str:
+    """A row a metric."""
+    rows = ["| metric | kind | labels | meaning |", "|---|---|---|---|"]
+    for metric in sorted(all_metrics()):
+        labels = ", ".join(f"`{label}`" for label in metric.labels)
+        rows.append(f"| `{metric.name}` | {metric.kind} | {labels} | {metric.text} |")
+    return "\n".join(rows) + "\n"
+
+
+def all_metrics() -> Iterable[Described]:
+    """Every metric that a server shows."""
+    services = Services(Settings())
+    services.metrics.watch_log(int)
+    return services.metrics.described
 
 
 def all_commands() -> Iterator[tuple[str, click.Command]]:
@@ -73,6 +92,7 @@ def problems() -> str:
 PAGES: Final[Mapping[str, Callable[[], str]]] = {
     "commands.md": commands,
     "model-card.md": shipped_card,
+    "metrics.md": metrics,
     "settings.md": settings,
     "troubleshooting.md": problems,
 }

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Sees to the servers, the browser and npm that tests start for themselves: root installs them, anybody else is told to.
+# Sees to the servers, the browser, npm and promtool that tests start for themselves: root installs them, anybody else is told to.
 set -eu
 
 missing=
@@ -7,6 +7,7 @@ command -v redis-server >/dev/null || missing="redis-server"
 [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || missing="$missing rabbitmq-server"
 command -v chromium >/dev/null || missing="$missing chromium"
 command -v npm >/dev/null || missing="$missing npm"
+command -v promtool >/dev/null || missing="$missing prometheus"
 [ -n "$missing" ] || exit 0
 
 if [ "$(id -u)" -ne 0 ]; then

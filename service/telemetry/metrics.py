@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, generate_latest
 
@@ -31,12 +31,22 @@ Mode = Literal["livesum", "livemin", "livemax", "mostrecent"]
 """What a gauge is for all processes of a server: the sum of those that run, their least or greatest, the latest."""
 
 
+class Described(NamedTuple):
+    """A metric: its name as Prometheus has it, its kind, its labels and its meaning."""
+
+    name: str
+    kind: Literal["counter", "gauge", "histogram"]
+    labels: tuple[str, ...]
+    text: str
+
+
 class Metrics:
     """What a process counts, together with all others of its server where there are more (service.telemetry.shared)."""
 
     def __init__(self) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]
         self.registry = CollectorRegistry()
+        self.described: list[Described] = []
         self._watched: list[Callable[[], None]] = []
         self._watching = threading.Lock()
         # Finding a child by its labels takes longer than counting with it.
@@ -71,14 +81,17 @@ class Metrics:
         self._watch_process()
 
     def counter(self, name: str, text: str, labels: tuple[str, ...] = ()) -> Counter:
-        """A new counter. Each metric is made once for each Metrics."""
+        """A new counter, of which Prometheus gets the name with `_total`. Each metric is made once for each Metrics."""
+        self.described.append(Described(f"{name}_total", "counter", labels, text))
         return Counter(name, text, labels, registry=self.registry)
 
     def gauge(self, name: str, text: str, mode: Mode, labels: tuple[str, ...] = ()) -> Gauge:
         """A new gauge."""
+        self.described.append(Described(name, "gauge", labels, text))
         return Gauge(name, text, labels, registry=self.registry, multiprocess_mode=mode)
 
     def _histogram(self, name: str, text: str, labels: tuple[str, ...] = ()) -> Histogram:
+        self.described.append(Described(name, "histogram", labels, text))
         return Histogram(name, text, labels, registry=self.registry, buckets=_SECONDS)
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
