@@ -5,11 +5,18 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from config import load_settings
 from service.app import Application
+from service.bootstrap import Services
+from tests.service.api.clients.node import MODULES
+from tests.service.conftest import ABSTRACT
 from tests.service.front.test_server import Server
 from tests.service.pdf.papers import SENTENCES, Put, column, head, make_pdf
 
@@ -19,6 +26,7 @@ BLOCK = re.compile(
     r"```(?P<language>\w+)\n(?P<code>.*?)```\n",
     re.DOTALL,
 )
+TEXT = f"{ABSTRACT} The page does not ask about this."
 RUN_ALL = """
 for block in block_*; do
   { . ./$block; } > out_$block 2>&1 < /dev/null
@@ -32,37 +40,69 @@ def write_paper(path: Path) -> None:
     path.write_bytes(make_pdf([*lines, Put("1 Introduction", 72, 290, 12, bold=True), *column(SENTENCES, 72, 310)]))
 
 
-def environment(folder: Path, server: Server) -> dict[str, str]:
+def environment(folder: Path) -> dict[str, str]:
     """That of somebody with curl and HTTPie set up to fail on errors."""
     (folder / ".curlrc").write_text("silent\nshow-error\nfail-with-body\nmax-time = 60\n")
     options = ["--check-status", "--ignore-stdin", "--pretty=none", "--timeout=60"]
     (folder / "config.json").write_text(json.dumps({"default_options": options}))
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    own = {"CURL_HOME": str(folder), "HTTPIE_CONFIG_DIR": str(folder), "HOME": str(folder), "PATH": path}
-    return own | {"URL": f"http://127.0.0.1:{server.port}", "KEY": server.key}
+    return {"CURL_HOME": str(folder), "HTTPIE_CONFIG_DIR": str(folder), "HOME": str(folder), "PATH": path}
 
 
 @pytest.fixture(scope="module")
-def played(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with Server(tmp_path_factory.mktemp("server")).running() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def played(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder in which all examples have been run."""
     folder = tmp_path_factory.mktemp("page")
-    server = Server(folder / "var")
     write_paper(folder / "paper.pdf")
+    (folder / "node_modules").symlink_to(MODULES)
     for number, block in enumerate(BLOCK.finditer(PAGE.read_text("utf-8"))):
-        code = block["code"]
+        code = block["code"].replace("http://127.0.0.1:8000", address(server)).replace("abs_…", server.key)
         if block["language"] == "python":
-            (folder / "client.py").write_text(code)
-            code = f"{sys.executable} client.py\n"
+            (folder / f"client_{number}.py").write_text(code)
+            code = f"{sys.executable} -W error client_{number}.py\n"
         (folder / f"block_{number:03}").write_text(code)
-    with server.running():
-        subprocess.run(
-            ["bash", "-c", RUN_ALL],
-            cwd=folder,
-            env=environment(folder, server),
-            timeout=300,
-            check=True,
-        )
+    subprocess.run(["bash", "-c", RUN_ALL], cwd=folder, env=environment(folder), timeout=300, check=True)
     return folder
+
+
+def address(server: Server) -> str:
+    return f"http://127.0.0.1:{server.port}"
+
+
+@pytest.fixture(scope="module")
+def client_class() -> Any:
+    """The first Python client on the page."""
+    code = next(block["code"] for block in BLOCK.finditer(PAGE.read_text("utf-8")) if block["language"] == "python")
+    defined: dict[str, Any] = {}
+    exec(code.partition("\nclient = ")[0], defined)
+    return defined["Abstracts"]
+
+
+def test_the_client_sends_a_list_that_is_too_long_for_a_job(client_class: Any, server: Server) -> None:
+    client = client_class(address(server), server.key)
+    texts = [TEXT, *["too short"] * 9_999, TEXT, "too short"]
+    results = list(client.predict_many(texts, top_k=1))
+    assert [bool(result.get("categories")) for result in results] == [text == TEXT for text in texts]
+    newest = client.ask("GET", "api/jobs", params={"limit": 2}).json()["jobs"]
+    assert [job["total"] for job in newest] == [2, 10_000]
+    client.session.close()
+
+
+def test_the_client_waits_where_a_limit_is_used_up(client_class: Any, server: Server) -> None:
+    with closing(Services(load_settings(server.variables))) as services:
+        key = services.keys.create("slow", ["predict"], limit="2 per 2 second")[1]
+    client = client_class(address(server), key)
+    answers = [client.ask("POST", "api/predict/", json={"abstract": TEXT}) for _ in range(4)]
+    assert 429 in [seen.status for answer in answers for seen in answer.raw.retries.history]
+    with pytest.raises(RuntimeError, match="not valid"):
+        client.predict("too short")
+    client.session.close()
 
 
 def test_every_example_prints_what_it_should(played: Path) -> None:
