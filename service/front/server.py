@@ -11,6 +11,7 @@ A lane may return what looks for the answer, for a thread to run, where the look
 
 import asyncio
 import logging
+import os
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -44,9 +45,14 @@ def run(settings: Settings, load: Callable[[], Served], greet: Callable[[], None
         greet()
         logs.configure(settings.log_level)
 
+        supervisor = os.getpid()
+
         def work(alive: int, ready: Connection, seat: int) -> None:
             shared.take_seat(seat)
-            asyncio.run(_serve(listener, alive, load, lambda: ready.send(True)))
+            try:
+                asyncio.run(_serve(listener, alive, load, lambda: ready.send(True)))
+            finally:
+                shared.clear_orphaned(supervisor)
 
         def announce() -> None:
             log.info("Listening on %s", base_url(settings))

@@ -41,6 +41,12 @@ def shared_folder() -> Iterator[None]:
             os.environ[FOLDER] = before
 
 
+def clear_orphaned(parent: int) -> None:
+    """Removes the folder if `parent`, which made it and would remove it, has died; for those that it forked."""
+    if os.getppid() != parent:
+        shutil.rmtree(os.environ[FOLDER], ignore_errors=True)
+
+
 def take_seat(number: int) -> None:
     """Lets what this process counts from now on lie in the folder, under a number that no other has at the time."""
     from prometheus_client import values

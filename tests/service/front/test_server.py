@@ -240,6 +240,21 @@ def test_a_log_that_nobody_reads_holds_nobody_up(server: Server) -> None:
         os.close(writing)
 
 
+@pytest.mark.parametrize(("level", "told"), [("INFO", True), ("WARNING", False)])
+def test_the_level_of_the_log_holds_for_the_servers_own_lines(server: Server, level: str, told: bool) -> None:
+    server.variables["ABSTRACTS_LOG_LEVEL"] = level
+    with server.running(stdout=subprocess.PIPE, stderr=subprocess.PIPE):
+        assert server.ask("GET", "/api/models")[0] == 200
+        assert server.process is not None
+        os.kill(server.process.pid, signal.SIGHUP)
+        until(lambda: len(workers(server)) == 1)
+        server.process.terminate()
+        output, errors = server.process.communicate(timeout=60)
+    assert (b"Listening on" in errors, b"starting the processes anew" in errors, b"/api/models" in output) == (
+        told,
+    ) * 3
+
+
 def test_metrics_tell_what_the_server_ended_itself(server: Server) -> None:
     with server.running():
         with socket.create_connection(("127.0.0.1", server.port), 60) as connection:

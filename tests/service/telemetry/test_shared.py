@@ -13,7 +13,7 @@ from prometheus_client import values
 from service.errors import NotServing
 from service.telemetry.metrics import Metrics
 from service.telemetry.shared import FOLDER, leave_seat, shared_folder, take_seat
-from tests.service.front.test_server import Server, workers
+from tests.service.front.test_server import Server, alive, workers
 from tests.service.waiting import until
 
 SCRAPES = 20
@@ -90,6 +90,16 @@ def test_files_are_as_many_as_processes_and_gone_in_the_end(server: Server) -> N
     assert folder.stat().st_mode & 0o777 == 0o700
     server.process.terminate()
     server.process.wait(60)
+    assert not folder.exists()
+
+
+def test_the_folder_goes_with_the_last_worker_if_the_supervisor_is_killed(server: Server) -> None:
+    assert server.process is not None
+    left = workers(server)
+    folder = folder_of(left[0])
+    server.process.kill()
+    server.process.wait(60)
+    until(lambda: not any(alive(pid) for pid in left))
     assert not folder.exists()
 
 
