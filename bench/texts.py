@@ -19,7 +19,7 @@ from typing import Final
 from bench.corpus import DATA, abstracts
 from model.text import cut_edges, normalise
 from model.text.warnings import find_warnings
-from model.training.rows import read_texts
+from model.training.data.rows import read_texts
 from service.cli.common import print_table
 
 ODD: Final = Path("tests/model/text/texts.jsonl")

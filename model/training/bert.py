@@ -3,7 +3,7 @@
 TensorFlow is imported here: serving never imports this module.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,6 +13,7 @@ import tensorflow as tf
 from model.arrays import Array
 from model.artifact import Pooling
 from model.checkpoints.checkpoint import BERT_SHAPE, Checkpoint, Tensors
+from model.engines.head import LinearHead
 from model.errors import CheckpointError
 
 _LARGEST: Final = {
@@ -199,6 +200,13 @@ class Encoder(tf.Module):
             x = layer(x, batch, bias)
         return self.layers[-1](x, batch, bias, first_only)
 
+    def lowest(self, layers: int) -> list[tf.Variable]:
+        """The variables of so many of the lowest layers and of the embeddings; none for 0."""
+        if not layers:
+            return []
+        parts: list[tf.Module] = [self.norm, *self.layers[:layers]]
+        return [self.words, self.positions, *(v for part in parts for v in part.trainable_variables)]
+
 
 class BertClassifier(tf.Module):
     """Encoder, pooling and a linear head."""
@@ -232,6 +240,18 @@ class BertClassifier(tf.Module):
     def __call__(self, ids: tf.Tensor, mask: tf.Tensor | None = None) -> tf.Tensor:
         """Token ids [batch, length] -> logits [batch, labels]."""
         return self.head(self.features(ids, mask))
+
+    def split_head(self, outputs: Sequence[int]) -> list[LinearHead]:
+        """The heads that stand side by side in this one, so many outputs each."""
+        cuts = np.cumsum(outputs)[:-1]
+        kernels, biases = np.split(self.head.kernel.numpy(), cuts, 1), np.split(self.head.bias.numpy(), cuts)
+        return [LinearHead(*pair) for pair in zip(kernels, biases, strict=True)]
+
+    def with_head(self, head: LinearHead) -> "BertClassifier":
+        """The same encoder under another head."""
+        return BertClassifier(
+            self.encoder, self.pooling, Dense(head.kernel, head.bias, tf.float32, "head"), self.pooler
+        )
 
     def tensors(self) -> dict[str, Array]:
         """All weights under Hugging Face's names, as `Tensors` reads them; token type 0 is part of the positions."""

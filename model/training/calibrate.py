@@ -2,14 +2,23 @@
 
 import numpy as np
 
-from model.arrays import Floats, sigmoid
+from model.arrays import ACTIVATIONS, Floats, sigmoid
 from model.engines.head import Calibration
+from model.training.data.labelsets import ACTIVATION, Kind
 from model.training.evaluate import micro_f1
+from model.training.logistic import temperature
 
 _RIDGE = 2.0  # pulls a label with few positives toward the identity; worth this many (weighted) examples
 _NEWTON_STEPS = 50
 _FLAT = 0.0005  # of micro-F1
 _THRESHOLDS = np.round(np.arange(0.20, 0.61, 0.01), 2)
+
+
+def calibrated(kind: Kind, logits: Floats, truth: Floats, weights: Floats) -> tuple[Calibration, float]:
+    """How a head's logits are calibrated, and the threshold of the scores; arguments as for `platt`."""
+    calibration = (platt if kind == "multi" else temperature)(logits, truth, weights)
+    scores = ACTIVATIONS[ACTIVATION[kind]](calibration.apply(logits))
+    return calibration, best_threshold(scores, truth, weights)
 
 
 def platt(logits: Floats, truth: Floats, weights: Floats) -> Calibration:

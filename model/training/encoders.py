@@ -13,11 +13,11 @@ from tokenizers import Tokenizer
 from model.arrays import Floats
 from model.artifact import HEAD, Artifact, Pooling, write_artifact
 from model.checkpoints.checkpoint import Checkpoint
-from model.checkpoints.record import Record
+from model.checkpoints.record import Record, read_record, write_record
 from model.engines.base import FeatureEngine
-from model.engines.head import LinearHead
+from model.engines.head import LinearHead, load_head
 from model.engines.litert import LiteRTEngine
-from model.errors import ArtifactError, TrainingError
+from model.errors import ArtifactError, CheckpointError, TrainingError
 from model.tokens import load_tokenizer
 
 _FLUSH_EVERY: Final = 64  # rows
@@ -67,14 +67,7 @@ class ArtifactEncoder(FrozenEncoder):
 
     def save(self, head: LinearHead, record: Record) -> None:
         """Write the artifact, whole or not at all."""
-        base = self._artifact.manifest
-        manifest = asdict(record) | {
-            "licence": record.licence or base.licence,
-            "precision": base.precision,
-            "architecture": base.architecture,
-            "encoder": {"name": base.name, "digest": self._artifact.digest},
-        }
-        write_artifact(self._out, {HEAD: record.calibration.fold(head).to_bytes()}, manifest)
+        _write_head(self._out, self._artifact, head, record)
 
 
 class CheckpointEncoder(FrozenEncoder):
@@ -116,6 +109,35 @@ class CheckpointEncoder(FrozenEncoder):
         from model.training.bert import new_classifier
 
         return new_classifier(self._checkpoint, self.pooling, labels, tf.float32)
+
+
+def save_head(head: LinearHead, record: Record, folder: Path) -> None:
+    """Keep a head that was trained together with the checkpoint one folder up, for `build_head`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / HEAD).write_bytes(head.to_bytes())
+    write_record(record, folder)
+
+
+def build_head(folder: Path, encoder: Path, out: Path) -> Artifact:
+    """Build the head in `folder` on the artifact in `encoder`, which must come from the same training.
+
+    CheckpointError or ArtifactError when it does not.
+    """
+    record, shared = read_record(folder), Artifact.open(encoder)
+    if record.training != dict(shared.manifest.training):
+        raise CheckpointError(f"{folder}: {encoder} was not trained with it")
+    return _write_head(out, shared, load_head(folder / HEAD, len(record.labels)), record)
+
+
+def _write_head(out: Path, shared: Artifact, head: LinearHead, record: Record) -> Artifact:
+    base = shared.manifest
+    manifest = asdict(record) | {
+        "licence": record.licence or base.licence,
+        "precision": base.precision,
+        "architecture": base.architecture,
+        "encoder": {"name": base.name, "digest": shared.digest},
+    }
+    return write_artifact(out, {HEAD: record.calibration.fold(head).to_bytes()}, manifest)
 
 
 def cache_name(encoder: str, max_tokens: int, texts: Sequence[str]) -> str:

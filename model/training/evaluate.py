@@ -60,9 +60,9 @@ class CalibrationBin:
 class Report:
     """Scores of one model on one set of rows.
 
-    micro_f1 and macro_f1 (over labels that occur) at `threshold`; top1: share of rows whose best-scored label is a
-    true one; ece: expected calibration error over all (row, label) decisions in 15 equal bins (Guo et al. 2017,
-    arXiv:1706.04599), which are `calibration`, without those that are empty. confusions: the most frequent ones.
+    micro_f1 and macro_f1 (over labels that occur often enough) at `threshold`; top1: share of rows whose best-scored
+    label is a true one; ece: expected calibration error over all (row, label) decisions in 15 equal bins (Guo et al.
+    2017, arXiv:1706.04599), which are `calibration`, without those that are empty. confusions: the most frequent ones.
     """
 
     rows: int
@@ -85,20 +85,26 @@ class Report:
         return asdict(self)
 
 
-def evaluate(scores: Floats, truth: Floats, weights: Floats, labels: Sequence[str], threshold: float) -> Report:
-    """Measure `scores` [rows, labels] against the indicator matrix `truth` of the same shape; weights [rows]."""
+def evaluate(
+    scores: Floats, truth: Floats, weights: Floats, labels: Sequence[str], threshold: float, least_rows: int = 1
+) -> Report:
+    """Measure `scores` [rows, labels] against the indicator matrix `truth` of the same shape; weights [rows].
+
+    least_rows: of a label that counts in macro-F1.
+    """
     weights = weights / weights.mean()
     best = np.argmax(scores, axis=1)
     return Report(
         rows=len(scores),
         threshold=threshold,
         micro_f1=micro_f1(scores >= threshold, truth, weights),
-        macro_f1=macro_f1(scores >= threshold, truth, weights),
+        macro_f1=macro_f1(scores >= threshold, truth, weights, least_rows),
         top1=float(np.average(truth[np.arange(len(truth)), best], weights=weights)),
         ece=expected_calibration_error(scores, truth, weights),
         labels=tuple(_label_reports(scores >= threshold, truth, weights, labels)),
         sweep=tuple(
-            SweepPoint(t, micro_f1(scores >= t, truth, weights), macro_f1(scores >= t, truth, weights)) for t in _SWEEP
+            SweepPoint(t, micro_f1(scores >= t, truth, weights), macro_f1(scores >= t, truth, weights, least_rows))
+            for t in _SWEEP
         ),
         confusions=tuple(_confusions(scores >= threshold, truth, weights, labels)),
         calibration=tuple(calibration_curve(scores, truth, weights)),
@@ -111,10 +117,10 @@ def micro_f1(chosen: Booleans, truth: Floats, weights: Floats) -> float:
     return float(2 * hits.sum() / max(predicted.sum() + actual.sum(), 1e-12))
 
 
-def macro_f1(chosen: Booleans, truth: Floats, weights: Floats) -> float:
-    """Mean of the labels' F1 over those labels that occur in `truth`."""
+def macro_f1(chosen: Booleans, truth: Floats, weights: Floats, least_rows: int = 1) -> float:
+    """Mean of the labels' F1 over those labels that occur in so many rows of `truth` at least."""
     hits, predicted, actual = _counts(chosen, truth, weights)
-    occurs = actual > 0
+    occurs = truth.sum(0) >= least_rows
     return float((2 * hits[occurs] / (predicted[occurs] + actual[occurs])).mean()) if occurs.any() else 0.0
 
 

@@ -14,7 +14,8 @@ from tokenizers import Tokenizer
 from model.errors import TrainingError
 from model.tokens import encode_all
 from model.training.bert import BertClassifier
-from model.training.rows import Row, label_matrix
+from model.training.data.labelsets import LabelSet
+from model.training.data.rows import Row
 
 _SORTED_BATCHES = 64  # batches are cut from this many batches' rows at a time, sorted by length
 _SAVE_EVERY = 250  # steps
@@ -22,7 +23,10 @@ _SAVE_EVERY = 250  # steps
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """Hyperparameters of a run: AdamW (Loshchilov & Hutter 2019) with warm-up and linear decay to zero."""
+    """Hyperparameters of a run: AdamW (Loshchilov & Hutter 2019) with warm-up and linear decay to zero.
+
+    frozen_layers: of the lowest layers so many, and the embeddings, stay as they are; 0: everything is trained.
+    """
 
     tokens: int = 128
     batch: int = 32
@@ -33,6 +37,7 @@ class Recipe:
     clip_norm: float = 1.0
     seed: int = 20261122
     bfloat16: bool = True
+    frozen_layers: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +53,19 @@ def fine_tune(
     model: BertClassifier,
     tokenizer: Tokenizer,
     rows: Sequence[Row],
-    labels: Sequence[str],
+    sets: Sequence[LabelSet],
     recipe: Recipe,
     work: Path,
     on_progress: Callable[[Progress], None],
 ) -> None:
-    """Train `model` in place, once over `rows` in their order, with checkpoints in `work` from which it resumes."""
+    """Train `model` in place, once over `rows` in their order, with checkpoints in `work` from which it resumes.
+
+    The outputs of its head are those of all `sets`, one after the other.
+    """
     batches = _batches(encode_all(tokenizer, [row.text for row in rows]), recipe)
-    run = _Run(model, recipe, len(batches), work)
-    targets = label_matrix(rows, labels)
+    truths = [labels.truth(rows) for labels in sets]
+    run = _Run(model, recipe, sets, len(batches), work)
+    targets = np.concatenate(truths, axis=1)
     for loss in run.go(batches, targets):
         on_progress(Progress(run.done, len(batches), loss))
 
@@ -64,11 +73,12 @@ def fine_tune(
 class _Run:
     """Optimisers, schedule and checkpoints of one run."""
 
-    def __init__(self, model: BertClassifier, recipe: Recipe, steps: int, work: Path) -> None:
+    def __init__(self, model: BertClassifier, recipe: Recipe, sets: Sequence[LabelSet], steps: int, work: Path) -> None:
         self._model = model
         self._recipe = recipe
-        head = {id(v) for v in model.head.trainable_variables}
-        self._body_variables = [v for v in model.trainable_variables if id(v) not in head]
+        self._sets = sets
+        apart = {id(v) for v in (*model.head.trainable_variables, *model.encoder.lowest(recipe.frozen_layers))}
+        self._body_variables = [v for v in model.trainable_variables if id(v) not in apart]
         self._body = self._optimizer(recipe.learning_rate, steps, self._body_variables)
         self._head = self._optimizer(
             recipe.learning_rate * recipe.head_factor, steps, list(model.head.trainable_variables)
@@ -120,8 +130,7 @@ class _Run:
     def _train_step(self, ids: tf.Tensor, mask: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
         with tf.GradientTape() as tape:
             logits = self._model(ids, mask)
-            losses = tf.nn.sigmoid_cross_entropy_with_logits(targets, logits)
-            loss = tf.reduce_mean(tf.reduce_sum(losses, axis=1))
+            loss = tf.reduce_mean(_losses(logits, targets, self._sets))
         heads = list(self._model.head.trainable_variables)
         gradients = tape.gradient(loss, self._body_variables + heads)
         gradients, _ = tf.clip_by_global_norm([tf.convert_to_tensor(g) for g in gradients], self._recipe.clip_norm)
@@ -129,6 +138,21 @@ class _Run:
         self._head.apply(gradients[-len(heads) :], heads)
         self._step.assign_add(1)
         return loss
+
+
+def _losses(logits: tf.Tensor, targets: tf.Tensor, sets: Sequence[LabelSet]) -> tf.Tensor:
+    """Nats an example [rows], summed over the sets; what is NaN in the targets does not count."""
+    sizes = [len(labels.labels) for labels in sets]
+    total = tf.zeros(tf.shape(logits)[:1])
+    for labels, said, truth in zip(sets, tf.split(logits, sizes, 1), tf.split(targets, sizes, 1), strict=True):
+        known = tf.math.is_finite(truth)
+        truth = tf.where(known, truth, 0.0)
+        if labels.kind == "single":
+            total += tf.nn.softmax_cross_entropy_with_logits(truth, said)  # 0 where no label is known
+        else:
+            losses = tf.nn.sigmoid_cross_entropy_with_logits(truth, said)
+            total += tf.reduce_sum(tf.where(known, losses, 0.0), axis=1)
+    return total
 
 
 class _WarmUp(keras.optimizers.schedules.LearningRateSchedule):

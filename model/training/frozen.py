@@ -5,30 +5,22 @@ shares its encoder and is a few tens of KB. Only the former needs the `train` ex
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from model.arrays import ACTIVATIONS, Floats
 from model.artifact import MANIFEST, Pooling
 from model.checkpoints.record import Record
-from model.engines.head import Calibration, LinearHead
+from model.engines.head import Calibration
 from model.errors import DataError
-from model.training.calibrate import best_threshold, platt
+from model.training.calibrate import calibrated
+from model.training.data.draw import draw, mix_weights, shares, split_held_out
+from model.training.data.labelsets import ACTIVATION, Kind, LabelSet, label_set, read_categories
+from model.training.data.rows import Columns, Row, digests, read_all
 from model.training.encoders import ArtifactEncoder, CheckpointEncoder, FrozenEncoder, cache_name, compute_features
 from model.training.evaluate import Report, evaluate
-from model.training.logistic import ACTIVATION, HeadRecipe, Kind, Split, fit_head, temperature
-from model.training.rows import (
-    Columns,
-    Row,
-    digests,
-    draw,
-    label_matrix,
-    mix_weights,
-    read_rows,
-    shares,
-    split_held_out,
-)
+from model.training.logistic import HeadRecipe, Split, fit_head
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +29,9 @@ class FrozenPlan:
 
     source: a checkpoint's or an artifact's folder. kind: `multi` (sigmoid over all of a row's labels) or `single`
     (softmax over its primary). examples: rows drawn. mix: share of each primary that scores are calibrated to; empty:
-    as in the data. mix_floor: smallest share of a primary drawn. held_out: share of the drawn rows kept from training,
-    one half to stop and calibrate by, the other to measure on. max_tokens: of a checkpoint; an artifact has its own.
+    as in the data. mix_floor: smallest share of a primary drawn. categories: a file of fine categories by id, which are
+    the labels then. held_out: share of the drawn rows kept from training, one half to stop and calibrate by, the other
+    to measure on. max_tokens: of a checkpoint; an artifact has its own.
     """
 
     source: Path
@@ -49,6 +42,7 @@ class FrozenPlan:
     columns: Columns = field(default_factory=Columns)
     mix: Mapping[str, float] = field(default_factory=dict)
     mix_floor: float = 0.015
+    categories: Path | None = None
     held_out: float = 0.2
     pooling: Pooling = "mean"
     max_tokens: int = 256
@@ -72,20 +66,20 @@ def train_frozen(plan: FrozenPlan, recipe: HeadRecipe, listener: Listener) -> Re
     on. DataError, TrainingError, CheckpointError, ArtifactError, EngineError.
     """
     encoder = _encoder(plan)
-    rows = _rows(plan, recipe.seed)
-    labels = sorted({label for row in rows for label in row.labels})
-    if len(labels) < 2:
-        raise DataError(f"the data have only the label {', '.join(labels)}: a head needs two")
-    features = _features(encoder, rows, plan, listener.on_row)
+    rows = read_all(plan.data, plan.columns)
+    labels = label_set(rows, plan.kind, read_categories(plan.categories) if plan.categories else None)
+    if len(labels.labels) < 2:
+        raise DataError(f"the data have only the label {', '.join(labels.labels)}: a head needs two")
+    rows = labels.known(rows)
     mix = plan.mix or shares(rows)
+    rows = draw(rows, min(plan.examples, len(rows)), mix, plan.mix_floor, 1, recipe.seed)
+    features = _features(encoder, rows, plan, listener.on_row)
     training, validation, test = _split(rows, features, labels, mix, plan.held_out)
     head = fit_head(plan.kind, training, validation, recipe, listener.on_epoch)
-    calibration = _calibrate(plan.kind, head, validation)
-    activation = ACTIVATIONS[ACTIVATION[plan.kind]]
-    scores = activation(calibration.apply(head.logits(validation.features)))
-    threshold = best_threshold(scores, validation.truth, validation.weights)
-    scores = activation(calibration.apply(head.logits(test.features)))
-    report = evaluate(scores, test.truth, test.weights, labels, threshold)
+    logits = head.logits(validation.features)
+    calibration, threshold = calibrated(plan.kind, logits, validation.truth, validation.weights)
+    scores = ACTIVATIONS[ACTIVATION[plan.kind]](calibration.apply(head.logits(test.features)))
+    report = evaluate(scores, test.truth, test.weights, labels.labels, threshold)
     encoder.save(head, _record(plan, recipe, encoder, labels, calibration, report, len(training.features)))
     return report
 
@@ -94,15 +88,6 @@ def _encoder(plan: FrozenPlan) -> FrozenEncoder:
     if (plan.source / MANIFEST).is_file():
         return ArtifactEncoder(plan.source, plan.out)
     return CheckpointEncoder(plan.source, plan.out, plan.pooling, plan.max_tokens)
-
-
-def _rows(plan: FrozenPlan, seed: int) -> list[Row]:
-    rows = [row for path in plan.data for row in read_rows(path, plan.columns)]
-    if plan.kind == "single":
-        rows = [replace(row, labels=(row.primary,)) for row in rows]
-    if not rows:
-        raise DataError("the data files hold no rows with labels")
-    return draw(rows, min(plan.examples, len(rows)), plan.mix or shares(rows), plan.mix_floor, 1, seed)
 
 
 def _features(
@@ -118,7 +103,7 @@ def _features(
 
 
 def _split(
-    rows: Sequence[Row], features: Floats, labels: Sequence[str], mix: Mapping[str, float], held_out: float
+    rows: Sequence[Row], features: Floats, labels: LabelSet, mix: Mapping[str, float], held_out: float
 ) -> list[Split]:
     """Training, validation and test, the same for the same rows."""
     where = {id(row): i for i, row in enumerate(rows)}
@@ -127,28 +112,23 @@ def _split(
     if not training or not test or not validation:
         raise DataError(f"{len(rows)} rows are too few to hold {held_out:.0%} of each label out: give more data")
     return [
-        Split(features[[where[id(row)] for row in part]], label_matrix(part, labels), mix_weights(part, mix))
+        Split(features[[where[id(row)] for row in part]], labels.truth(part), mix_weights(part, mix))
         for part in (training, validation, test)
     ]
-
-
-def _calibrate(kind: Kind, head: LinearHead, validation: Split) -> Calibration:
-    fit = platt if kind == "multi" else temperature
-    return fit(head.logits(validation.features), validation.truth, validation.weights)
 
 
 def _record(
     plan: FrozenPlan,
     recipe: HeadRecipe,
     encoder: FrozenEncoder,
-    labels: Sequence[str],
+    labels: LabelSet,
     calibration: Calibration,
     report: Report,
     examples: int,
 ) -> Record:
     by_label = {item.label: round(item.f1, 4) for item in report.labels}
     return Record(
-        labels=tuple(labels),
+        labels=labels.labels,
         activation=ACTIVATION[plan.kind],
         pooling=encoder.pooling,
         calibration=calibration,
@@ -162,6 +142,7 @@ def _record(
             "mix": dict(plan.mix),
             "recipe": asdict(recipe),
             "data": digests(plan.data),
+            **({"categories": digests([plan.categories])} if plan.categories else {}),
         },
         scores={"held_out": {**report.summary(), "f1": by_label}},
         licence=plan.licence,

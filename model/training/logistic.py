@@ -2,16 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import numpy as np
 
 from model.arrays import ACTIVATIONS, Floats
 from model.engines.head import Calibration, LinearHead
 from model.errors import TrainingError
-
-Kind = Literal["multi", "single"]
-ACTIVATION: Final[dict[Kind, Literal["sigmoid", "softmax"]]] = {"multi": "sigmoid", "single": "softmax"}
+from model.training.data.labelsets import ACTIVATION, Kind
 
 _BETA1, _BETA2, _EPSILON = 0.9, 0.999, 1e-8
 _TINY = 1e-12

@@ -28,6 +28,7 @@ HEAD: Final = {
     "learning_rate": None,
     "seed": 20261122,
     "licence": "",
+    "categories": None,
 }
 """What `model train --frozen` has where nothing is said."""
 USUAL_FLIPS: Final = 0.02
@@ -93,7 +94,7 @@ def _checkpoint(opened: Services, base: str, source: Path | None) -> Path:
 def _train(checkpoint: Path, files: tuple[Path, ...], options: dict[str, Any], command: str) -> None:
     """Train the head, unless this command has trained it on these files already."""
     from model.checkpoints.record import read_record
-    from model.training.rows import digests
+    from model.training.data.rows import digests
 
     try:
         training = read_record(options["out"]).training

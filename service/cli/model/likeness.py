@@ -19,7 +19,7 @@ def likeness(files: tuple[Path, ...]) -> None:
     They lie in model/text. The words decide the normal form of texts, too: if they change, NORMALISER_VERSION has to.
     """
     from model.text.tables import write_tables
-    from model.training.rows import read_texts
+    from model.training.data.rows import read_texts
 
     def read() -> Iterator[str]:
         for file in files:

@@ -8,7 +8,7 @@ from typing import Final, Literal
 import click
 
 from config import env_file, make_model_dir, set_in_env_file
-from model.artifact import MANIFEST, rename
+from model.artifact import MANIFEST, Artifact, rename
 from model.artifact import restamp as restamp_artifact
 from model.labels import read_names
 from service.bootstrap import Services
@@ -24,17 +24,32 @@ VARIABLE: Final = "ABSTRACTS_DEFAULT_MODEL"
 @click.option("--out", type=OUT, metavar="DIR", help="Artifact folder; its name becomes the model's.")
 @click.option("--name", metavar="NAME", help="Install it under this name in ABSTRACTS_MODEL_DIR instead.")
 @click.option("--precision", type=click.Choice(["int8", "float32"]), default="int8", show_default=True)
-def build(folder: Path, out: Path | None, name: str | None, precision: Literal["int8", "float32"]) -> None:
-    """Build a trained checkpoint into an artifact that can be served, once it lies in ABSTRACTS_MODEL_DIR."""
+@click.option("--on", "encoder", type=Source(), metavar="DIR|NAME", help="The model to put a head on, in FOLDER.")
+def build(
+    folder: Path, out: Path | None, name: str | None, precision: Literal["int8", "float32"], encoder: Path | None
+) -> None:
+    """Build a trained checkpoint into an artifact that can be served, once it lies in ABSTRACTS_MODEL_DIR.
+
+    `model train --categories` leaves heads behind, in folders of their own: they go --on what was built of the
+    checkpoint, and share its encoder.
+    """
     if (out is None) == (name is None):
         raise click.UsageError("give --out or --name")
-    with needs_tensorflow():
-        from model.training.build import build_artifact
     with services() as opened:
         target = out or make_model_dir(opened.settings) / str(name)
-    artifact = build_artifact(folder, target, precision)
+    artifact = _build(folder, target, precision, encoder)
     size = sum(file.stat().st_size for file in target.iterdir())
     click.echo(f"{artifact.name}: {artifact.digest}, {size / 1e6:.1f} MB in {target}", err=True)
+
+
+def _build(folder: Path, target: Path, precision: Literal["int8", "float32"], encoder: Path | None) -> Artifact:
+    if encoder is not None:
+        from model.training.encoders import build_head
+
+        return build_head(folder, encoder, target)
+    with needs_tensorflow():
+        from model.training.build import build_artifact
+    return build_artifact(folder, target, precision)
 
 
 @click.command(cls=Command)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from model.training.evaluate import Report
 
 FROZEN_ONLY: Final = ("head", "class_weights", "epochs")
-WHOLE_ONLY: Final = ("tokens", "batch", "calibrate_on")
+WHOLE_ONLY: Final = ("tokens", "batch", "calibrate_on", "frozen_layers", "fit_heads")
 
 
 @click.command(cls=Command)
@@ -33,9 +33,28 @@ WHOLE_ONLY: Final = ("tokens", "batch", "calibrate_on")
 )
 @click.option("--mix", type=FILE, help="JSON of label: share, to draw and calibrate toward; without, as in the data.")
 @click.option("--calibrate-on", default="", metavar="REGEX", help="Calibrate on unseen rows whose id this finds.")
+@click.option(
+    "--categories",
+    type=FILE,
+    help="Lines of id, tab, categories: heads for these, too; with --frozen, these alone.",
+)
 @click.option("--tokens", type=click.IntRange(8, 512), default=128, show_default=True, help="Read in training.")
 @click.option("--max-tokens", type=click.IntRange(8, 512), default=256, show_default=True, help="Read when serving.")
 @click.option("--batch", type=click.IntRange(min=1), default=32, show_default=True, help="Rows in a step.")
+@click.option(
+    "--frozen-layers",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="The embeddings and so many of the lowest layers stay as they are; 0: all is trained.",
+)
+@click.option(
+    "--fit-heads",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="N",
+    help="Fit the heads once more at the end, to N rows that training did not see.",
+)
 @click.option("--learning-rate", type=click.FloatRange(0, min_open=True), help="1.5e-4; with --frozen 2e-3.")
 @click.option("--seed", type=int, default=20261122, show_default=True, help="Of the drawing, and its order.")
 @click.option("--pooling", type=click.Choice(["mean", "cls", "pooler"]), default="mean", show_default=True)
@@ -72,14 +91,18 @@ def train(
     follow --data. A row without labels is left out. An interrupted run goes on from its last checkpoint when the same
     command is given again. DIR may be what another run left behind: rows that it saw do not calibrate.
 
+    With --categories, heads for the primary labels and for the categories are trained together with the one for the
+    labels, and lie in folders of their own in DIR: `model build` puts them on the encoder.
+
     With --frozen, only a head is trained, on features that the encoder gives once: of a checkpoint, or of a model that
     is installed, in which case the result is a small model that shares its encoder.
     """
     _check_options(ctx, options["frozen"])
-    run = train_head if options["frozen"] else _fine_tune
+    run = _train_head if options["frozen"] else _fine_tune
     with needs_tensorflow(), Stages() as stages:
-        report = run(source, (*data, *more_data), options, as_typed(ctx), stages)
-    print_report(report)
+        reports = run(source, (*data, *more_data), options, as_typed(ctx), stages)
+    for name, report in reports.items():
+        print_report(report, f"\n{name}\n" if len(reports) > 1 else None)
     artifact = (options["out"] / MANIFEST).is_file()
     done = f"{options['out']} can be served once it lies in ABSTRACTS_MODEL_DIR beside its encoder."
     click.echo(done if artifact else f"Next: abstracts model build {options['out']} --name NAME", err=True)
@@ -95,13 +118,15 @@ def _check_options(ctx: click.Context, frozen: bool) -> None:
 
 def _plan(data: tuple[Path, ...], options: dict[str, Any], command: str) -> dict[str, Any]:
     """What both ways of training are told."""
-    from model.training.rows import Columns, read_mix
+    from model.training.data.draw import read_mix
+    from model.training.data.rows import Columns
 
     return {
         "data": data,
         "out": options["out"],
         "columns": Columns(options["text_column"], options["label_column"]),
         "mix": read_mix(options["mix"]) if options["mix"] else {},
+        "categories": options["categories"],
         "pooling": options["pooling"],
         "max_tokens": options["max_tokens"],
         "threads": len(os.sched_getaffinity(0)),
@@ -110,7 +135,9 @@ def _plan(data: tuple[Path, ...], options: dict[str, Any], command: str) -> dict
     }
 
 
-def _fine_tune(source: Path, data: tuple[Path, ...], options: dict[str, Any], command: str, stages: Stages) -> "Report":
+def _fine_tune(
+    source: Path, data: tuple[Path, ...], options: dict[str, Any], command: str, stages: Stages
+) -> dict[str, "Report"]:
     from model.training.finetune import Progress, Recipe
     from model.training.train import Plan
     from model.training.train import train as run
@@ -118,10 +145,23 @@ def _fine_tune(source: Path, data: tuple[Path, ...], options: dict[str, Any], co
     def step(at: Progress) -> None:
         stages.show("training", at.step, at.steps, f"loss {at.loss:.4f}", unit=recipe.batch)
 
-    recipe = Recipe(options["tokens"], options["batch"], options["learning_rate"] or 1.5e-4, seed=options["seed"])
+    recipe = Recipe(
+        options["tokens"],
+        options["batch"],
+        options["learning_rate"] or 1.5e-4,
+        seed=options["seed"],
+        frozen_layers=options["frozen_layers"],
+    )
     examples = options["examples"] or 100_000
-    plan = Plan(source, examples=examples, calibrate_on=options["calibrate_on"], **_plan(data, options, command))
-    return run(plan, recipe, step, lambda row, rows: stages.show("calibrating", row, rows))
+    own = {"examples": examples, "calibrate_on": options["calibrate_on"], "fit_heads": options["fit_heads"]}
+    plan = Plan(source, **own, **_plan(data, options, command))
+    return run(plan, recipe, step, stages.show)
+
+
+def _train_head(
+    source: Path, data: tuple[Path, ...], options: dict[str, Any], command: str, stages: Stages
+) -> dict[str, "Report"]:
+    return {"head": train_head(source, data, options, command, stages)}
 
 
 def train_head(source: Path, data: tuple[Path, ...], options: dict[str, Any], command: str, stages: Stages) -> "Report":

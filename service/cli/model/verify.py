@@ -96,7 +96,7 @@ def samples() -> list[str]:
 
 def _texts(sample: Path | None, limit: int | None) -> list[str]:
     from model.errors import DataError
-    from model.training.rows import read_rows
+    from model.training.data.rows import read_rows
 
     if sample is None:
         return samples()

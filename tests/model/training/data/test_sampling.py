@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from model.errors import DataError
-from model.training.rows import Row, draw, label_matrix, mix_weights, split_held_out
+from model.training.data.draw import draw, mix_weights, split_held_out
+from model.training.data.labelsets import LabelSet, names_of
+from model.training.data.rows import Row
 
 
 def _rows(**counts: int) -> list[Row]:
@@ -15,9 +17,10 @@ def _rows(**counts: int) -> list[Row]:
 
 def test_label_matrix_refuses_a_label_that_the_model_lacks() -> None:
     rows = _rows(cs=1, math=1)
-    assert label_matrix(rows, ["cs", "math"]).tolist() == [[1, 0], [0, 1]]
+    both, one = (LabelSet("labels", "multi", labels, names_of("multi")) for labels in (("cs", "math"), ("cs",)))
+    assert both.truth(rows).tolist() == [[1, 0], [0, 1]]
     with pytest.raises(DataError, match="'math' is none of cs"):
-        label_matrix(rows, ["cs"])
+        one.truth(rows)
 
 
 def test_held_out_rows_are_the_same_whatever_else_is_in_the_data() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from model.errors import DataError
-from model.training.rows import Columns, Row, read_rows
+from model.training.data.rows import Columns, Row, read_rows
 
 
 def _jsonl(path: Path, *records: Any) -> Path:
