@@ -18,7 +18,9 @@ _COVER: Final = re.compile(
     | article\s(?:is\sprotected\sby\scopyright|appeared\sin\sa\sjournal\spublished) | attached\scopy\sis\sfurnished
     | access\sto\sthis\sdocument | for\sadditional\sinformation\sabout\sthis | link\sto\spublication
     | please\sscroll\sdown\sfor\sarticle | accepted\sversion\sof | peer-?reviewed\sversion\sof
-    | additional\sservices\sand\sinformation\sfor""",
+    | additional\sservices\sand\sinformation\sfor | (?:paper|article)\sis\s(?:posted|published\swith\sopen\saccess)\sat
+    | accepted\sarticle\sthat\shas | (?:been\s)?accepted\sfor\spublication\sand | technical\sreports\sare\savailable
+    | (?:is|are)\savailable\sat\s(?:the\s)?(?:http|www)""",
     re.IGNORECASE | re.VERBOSE,
 )
 """Phrases of sheets that archives and publishers put before a paper."""
@@ -28,7 +30,11 @@ _LEGAL: Final = re.compile(
     | unrestricted\s(?:non-?commercial\s)?use | properly\scited | all\srights\sreserved | rights\slink
     | permission\sto\s(?:make|copy|reproduce) | reprints?\sand\spermission | personal\suse\sonly
     | terms\s(?:and|&)\sconditions | trade\s?mark | without\s(?:the\s)?(?:prior\s)?(?:written\s)?permission
-    | views\s(?:expressed|and\sopinions) | do\snot\s(?:necessarily\s)?(?:represent|reflect) | ^\W*disclaimer
+    | (?:views|opinions|positions)\s(?:expressed|and\sopinions) | ^\W*data\savailability
+    | supplementary\s(?:materials?|information|notes|methods)\sfor | ^\W*(?:other\s)?supplementary\s
+    | ^\W*first\spublished\sin | ^\W*in\sthe\s(?:original|article|paper)\W.{0,40}(?:published|titled|entitled)
+    | ^\W*the\s(?:paper|article)\s(?:titled|entitled) | do\snot\s(?:necessarily\s)?(?:represent|reflect)
+    | ^\W*disclaimer
     | neither\sthe\s(?:author|publisher) | liable\sfor | no\spart\sof\sthis | not-for-profit\sservice
     | electronic\ssupplementary\smaterial | the\sonline\sversion\sof\sthis\sarticle
     | peer\s?review\sunder\sresponsibility | reserves?\sthe\sright | copyright\s(?:holder|owner|notice|law)

@@ -1,6 +1,7 @@
 """Why there is no abstract from a file."""
 
 from service.errors import ServiceError
+from service.pdf.languages import NAMES
 
 
 class PdfError(ServiceError):
@@ -52,7 +53,7 @@ class PdfWithoutText(PdfError):
 class PdfWithoutAbstract(PdfError):
     """There is text, and no abstract was recognised in it."""
 
-    def __init__(self, reason: str = "No abstract was found on the first pages.") -> None:
+    def __init__(self, reason: str = f"No abstract was found on the first pages, in {NAMES}.") -> None:
         super().__init__("pdf-without-abstract", f"{reason} Send the abstract's text to /api/predict/.")
 
 

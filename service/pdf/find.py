@@ -1,15 +1,15 @@
 """Finding the abstract among the lines of the first pages."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from service.pdf.blocks import Block, Stop, grow, is_labelled, usual_size
 from service.pdf.boilerplate import ends_licence, is_caption, is_cover, is_front_matter, is_notice
+from service.pdf.confidence import WEIGHTS, Candidate, Method, Page, confidence
 from service.pdf.languages import ENGLISH, is_abstract_heading, language_of, prose, words
-from service.pdf.lines import Line
-from service.pdf.mend import mend
+from service.pdf.lines import Line, mend
 from service.pdf.words import (
     citations,
     ends_sentence,
@@ -22,25 +22,26 @@ from service.pdf.words import (
     run_in,
 )
 
-Method = Literal["heading", "run-in", "layout"]
-Page = Sequence[Line]
-
+LEAST_PAGES: Final = 3
 MAX_PAGES: Final = 16
 """Pages that are read while all before them are front matter, as a thesis has it."""
-LEAST_PAGES: Final = 3
-_LEAST_WORDS: Final = 12
+LEAST_CONFIDENCE: Final = 0.6
+"""What may well be no abstract is refused."""
+_LEAST_WORDS: Final = 8
 _MOST_WORDS: Final = 900
-_MOST_UNNAMED: Final = 450
 _LEAST_PROSE: Final = 0.4
+_LEAST_UNNAMED: Final = 12
+_MOST_UNNAMED: Final = 450
+_MOST_CITATIONS: Final = 4
+_MOST_TRIED: Final = 4
+"""Blocks of prose that may be an abstract without a name. In the order of their first lines, columns mixed."""
 _LEADERS: Final = re.compile(r"(?:\.\s?){6}")
 """Dots to a page's number, as tables of contents have them."""
-_MOST_TRIED: Final = 4
-"""Blocks of prose that may be an abstract without a heading. In the order of their first lines, columns mixed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """An abstract. confidence: 0 to 1; page: counted from 1; language: its code (ISO 639-1).
+    """An abstract. confidence: how likely it is right and whole, 0 to 1; page: counted from 1; language: ISO 639-1.
 
     method: how it was found, by a heading of its own, by a word at its beginning, or by its place and form alone.
     """
@@ -58,10 +59,17 @@ class Found:
 
 
 def find_abstract(pages: Sequence[Page]) -> Found | None:
-    """The abstract among the pages' lines, or None. Of several the surest, an English one if there is one."""
-    found = [judge(*candidate) for candidate in _candidates(pages)]
-    sure = [one for one in found if one is not None]
-    return max(sure, key=lambda one: (one.language == ENGLISH, one.confidence), default=None)
+    """The abstract among the pages' lines, or None."""
+    return choose(candidates(pages))
+
+
+def choose(candidates: Iterable[Candidate], weights: Mapping[str, float] = WEIGHTS) -> Found | None:
+    """The surest; an English one if there is one, and one that is called so. None if none is likely enough."""
+    found = (
+        Found(one.text, one.method, confidence(one, weights), one.number, language_of(one.text)) for one in candidates
+    )
+    sure = [one for one in found if one.confidence >= LEAST_CONFIDENCE]
+    return max(sure, key=lambda one: (one.language == ENGLISH, one.method != "layout", one.confidence), default=None)
 
 
 def opening(pages: Iterable[Page]) -> list[Page]:
@@ -76,29 +84,50 @@ def opening(pages: Iterable[Page]) -> list[Page]:
     return read
 
 
-def _candidates(pages: Sequence[Page]) -> Iterator[tuple[Method, Block, list[Line], int, int]]:
+def candidates(pages: Sequence[Page]) -> Iterator[Candidate]:
+    """What may be the abstract, in the order of pages, named ones first."""
     for number, page in enumerate(pages, start=1):
         for method, block in _headed(page):
-            yield method, block, _continued(pages, number, block), number, 0
+            yield from _candidate(pages, number, method, block)
     for number, page in enumerate(pages[:LEAST_PAGES], start=1):
         if is_cover(page):
             continue
-        for block, marks in _set_apart(page):
-            yield "layout", block, _continued(pages, number, block), number, marks
-        if any(prose(line.text) > 0.4 for line in page):
+        for block, head in _unnamed(page):
+            yield from _candidate(pages, number, "layout", block, head)
+        if any(prose(line.text) > _LEAST_PROSE for line in page):
             return
 
 
+def _candidate(
+    pages: Sequence[Page], number: int, method: Method, block: Block, head: Sequence[Line] = ()
+) -> Iterator[Candidate]:
+    lines = _continued(pages, number, block)
+    text = mend(line.text for line in lines)
+    reads = _LEAST_WORDS <= len(words(text)) <= _MOST_WORDS and prose(text) >= _LEAST_PROSE
+    if reads and not _LEADERS.search(text):
+        yield Candidate(method, block, lines, text, pages[number - 1], number, head)
+
+
 def _headed(page: Page) -> Iterator[tuple[Method, Block]]:
+    """The blocks that a heading or a word names an abstract."""
     for line in page:
         if is_abstract_heading(line.text):
             first = _beside(page, line) or _below(page, line)
             if first is not None:
                 yield "heading", grow(page, first)
         else:
-            rest = run_in(line.text, line.bold_start)
+            rest = run_in(line.text, line.bold_start, _begins(page, line))
             if rest is not None:
                 yield "run-in", grow(page, replace(line, text=rest))
+
+
+def _begins(page: Page, line: Line) -> bool:
+    """Whether the line begins a paragraph that is prose: no line of its size stands close above."""
+    above = (other for other in page if 0.5 * line.size < line.y - other.y < 1.5 * line.size)
+    first = not any(
+        abs(other.size - line.size) < 0.1 * line.size and other.x0 < line.x1 and line.x0 < other.x1 for other in above
+    )
+    return first and prose(grow(page, line).text) > _LEAST_PROSE
 
 
 def _beside(page: Page, heading: Line) -> Line | None:
@@ -124,46 +153,15 @@ def _below(page: Page, heading: Line) -> Line | None:
     return None
 
 
-def _continued(pages: Sequence[Page], number: int, block: Block) -> list[Line]:
-    """The block's lines, and where the column or page ended in mid-sentence, what goes on in the next."""
-    lines = list(block.lines)
-    if block.stop is Stop.MARGIN:
-        return lines
-    ended, structured = ends_sentence(block.text), block.is_structured
-    for page, right_of in ((pages[number - 1], block.lines[0]), (pages[number] if number < len(pages) else (), None)):
-        start = _top(page, block, right_of)
-        if start is None:
-            continue
-        if ended and not (structured and is_labelled(start) and not is_introduction(start.text)):
-            continue
-        if block.stop is Stop.AFTER and not start.text[0].islower():
-            continue
-        return lines + grow(page, start).lines
-    return lines
+def _unnamed(page: Page) -> Iterator[tuple[Block, Sequence[Line]]]:
+    """The blocks that have the place and form of an abstract, each with the lines above it.
 
-
-def _top(page: Page, block: Block, right_of: Line | None) -> Line | None:
-    """The first line of the next column or page that is set like the block."""
-    size, wide = block.size, max(line.width for line in block.lines)
-    edge = max(line.x1 for line in block.lines) if right_of is not None else 0.0
-    for line in page:
-        alike = abs(line.size - size) < 0.05 * size and len(words(line.text)) >= 4
-        if alike and line.x0 >= edge and 0.7 * wide < line.width < 1.15 * wide:
-            return line if prose(line.text) > 0.3 and not is_after(line.text) else None
-    return None
-
-
-def _set_apart(page: Page) -> Iterator[tuple[Block, int]]:
-    """The blocks that have the place and form of an abstract: after a title, before a body that looks different.
-
-    That is the first block of prose, or a later one whose parts are labelled.
+    They are the first block of prose, and later ones whose parts are labelled.
     """
     first = True
     for block, head in _in_order(_prose_blocks(page)):
         if (first or block.is_structured) and _is_abstract_like(block, head):
-            marks = _differences(page, block)
-            if marks:
-                yield block, marks
+            yield block, head
         first = False
 
 
@@ -223,7 +221,7 @@ def _may_begin(line: Line, block: Block) -> bool:
 
 def _is_prose(block: Block) -> bool:
     text = " ".join(line.text for line in block.lines)
-    return len(words(text)) >= _LEAST_WORDS and prose(text) >= _LEAST_PROSE
+    return len(words(text)) >= _LEAST_UNNAMED and prose(text) >= _LEAST_PROSE
 
 
 def _is_abstract_like(block: Block, head: Sequence[Line]) -> bool:
@@ -231,7 +229,7 @@ def _is_abstract_like(block: Block, head: Sequence[Line]) -> bool:
     if not head or not _has_title(head, block) or text[0].islower():
         return False
     section = is_numbered(head[-1].text) and head[-1].size > 0.95 * block.size
-    return len(words(text)) <= _MOST_UNNAMED and not section and citations(text) <= 4
+    return len(words(text)) <= _MOST_UNNAMED and not section and citations(text) <= _MOST_CITATIONS
 
 
 def _has_title(head: Sequence[Line], block: Block) -> bool:
@@ -240,36 +238,40 @@ def _has_title(head: Sequence[Line], block: Block) -> bool:
     return any(line.size > 1.08 * block.size or line.bold or line.text.isupper() for line in lines)
 
 
-def _differences(page: Page, block: Block) -> int:
-    """How many signs there are that the block is not the beginning of the body."""
-    bottom = block.lines[-1].y
-    rest = [line for line in page if line.y > bottom and len(words(line.text)) >= 4]
-    marks = int(block.stop is Stop.AFTER) + block.is_structured
-    if not rest:  # alone on its title page
-        return 1
-    size = usual_size(rest)
-    body = [line for line in rest if abs(line.size - size) < 0.05 * size]
-    left, width = min(line.x0 for line in body), max(line.width for line in body)
-    mine, wide = min(line.x0 for line in block.lines), max(line.width for line in block.lines)
-    marks += abs(block.size - size) > 0.05 * size
-    marks += abs(mine - left) > 0.8 * size
-    marks += abs(wide - width) > 2 * size
-    return marks + (block.lines[0].bold and not body[0].bold)
+def _continued(pages: Sequence[Page], number: int, block: Block) -> list[Line]:
+    """The block's lines, and where the column or page ended in mid-sentence, what goes on in the next."""
+    lines = list(block.lines)
+    if block.stop is Stop.MARGIN:
+        return lines
+    ended, structured = ends_sentence(block.text), block.is_structured
+    for page, right_of in ((pages[number - 1], block.lines[0]), (pages[number] if number < len(pages) else (), None)):
+        start = _top(page, block, right_of)
+        if start is None:
+            continue
+        more = grow(page, start)
+        next_part = structured and is_labelled(start) and not is_introduction(start.text)
+        cut = not ended and (block.stop is not Stop.AFTER or start.text[0].islower())
+        if cut or (next_part and ended) or (right_of is not None and _is_balanced(page, block, more)):
+            return lines + more.lines
+    return lines
 
 
-def judge(method: Method, block: Block, lines: list[Line], page: int, marks: int) -> Found | None:
-    """The abstract with its confidence, if the block reads like one."""
-    text = mend(line.text for line in lines)
-    if _LEADERS.search(text):
-        return None
-    count, read = len(words(text)), prose(text)
-    if not 8 <= count <= _MOST_WORDS or read < _LEAST_PROSE:
-        return None
-    if method == "layout":
-        confidence = min(0.9, 0.4 + 0.15 * marks - 0.1 * (count < 40) - 0.05 * citations(text))
-    else:
-        confidence = 0.97 if method == "heading" else 0.95
-    confidence -= 0.15 * (not ends_sentence(text)) + 0.1 * (read < 0.6)
-    confidence -= 0.1 * (count > _MOST_UNNAMED) + 0.15 * (count < 30)
-    confidence -= 0.05 * (block.stop is Stop.PAGE) + 0.05 * (page > 1) + 0.02 * citations(text)
-    return Found(text, method, round(max(0.1, confidence), 2), page, language_of(text))
+def _is_balanced(page: Page, left: Block, right: Block) -> bool:
+    """Whether the two begin and end on about one height, as a text that is set in two columns by itself."""
+    step, first, start = 1.3 * left.size, left.lines[0], right.lines[0]
+    above = [line for line in page if line.x1 > start.x0 and 0.5 * step < start.y - line.y < 3 * step]
+    if any(is_introduction(line.text) or is_numbered(line.text) for line in above):
+        return False
+    level = abs(first.y - start.y) < 0.5 * step and abs(left.lines[-1].y - right.lines[-1].y) < 2.5 * step
+    return level and len(left.lines) > 3
+
+
+def _top(page: Page, block: Block, right_of: Line | None) -> Line | None:
+    """The first line of the next column or page that is set like the block."""
+    size, wide = block.size, max(line.width for line in block.lines)
+    edge = max(line.x1 for line in block.lines) if right_of is not None else 0.0
+    for line in page:
+        alike = abs(line.size - size) < 0.05 * size and len(words(line.text)) >= 4
+        if alike and line.x0 >= edge and 0.7 * wide < line.width < 1.15 * wide:
+            return line if prose(line.text) > 0.3 and not is_after(line.text) else None
+    return None

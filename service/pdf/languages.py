@@ -69,7 +69,7 @@ LANGUAGES: Final = (
     ),
 )
 """In the order in which they are preferred where they are equally likely."""
-NAMES: Final = ", ".join(language.name for language in LANGUAGES[:-1]) + f" and {LANGUAGES[-1].name}"
+NAMES: Final = ", ".join(language.name for language in LANGUAGES[:-1]) + f" or {LANGUAGES[-1].name}"
 
 _WORD: Final = re.compile(r"[^\W\d_]+(?:['’\-][^\W\d_]+)*")
 _ELISION: Final = re.compile(r"['’]")

@@ -21,7 +21,8 @@ _AFTER: Final = re.compile(
     | unified\s+astronomy\s+thesaurus | (?:classification|report|preprint)\s+(?:numbers?|codes?)\b
     | abbreviations?\s*: | highlights$ | significance(?:\s+statement)?$ | nomenclature$ | graphical\s+abstract
     | author\s+summary | (?:plain|lay)\W+(?:language\s+)?summary | key\s+(?:points|messages)\b
-    | (?:why\s+was\s+this|what\s+did\s+the\s+research|what\s+is\s+(?:already\s+)?known|what\s+this\s+study\s+adds)
+    | why\s+was\s+this\s+study | what\s+did\s+the\s+researchers
+    | (?:what\s+is\s+(?:already\s+)?known\s+(?:on|about)\s+this|what\s+this\s+study\s+adds)
     | received\b.{0,40}\d | accepted\b.{0,40}\d | submitted\s+to\b | published\s+(?:in|by|online|\d)
     | available\s+online | \(?dated?\s*[:(] | doi\s*[:\s]\s*10 | https?://(?:dx\.)?doi | arxiv\s?(?:eprint)?\s*:
     | (?:e-?mails?|email\s+address(?:es)?)\s*: | (?:to\s+cite|how\s+to\s+cite|cite)\s+this | citation\s*:
@@ -35,6 +36,7 @@ _AFTER: Final = re.compile(
     )""",
     re.IGNORECASE | re.VERBOSE,
 )
+_DATED: Final = re.compile(r"\b(?:received|revised|accepted|dated|submitted)\b.{0,30}\d", re.IGNORECASE)
 _REFERENCE: Final = re.compile(
     r"^[A-Z][A-Za-z.&\s]{2,60}(?:\s\(?(?:19|20)\d\d\)?[,;:]?\s\d+.{0,25}(?:doi|\d[–-]\d)"
     r"|\s\d+\s?:\s?\d+[–-]\d+,)"
@@ -51,8 +53,8 @@ _PART: Final = (
     r"(?:(?:general|study|main|primary|secondary|clinical|specific|key)\s+)?(?:background|introduction|context|setting"
     r"|objectives?|aims?|goals?|purposes?|hypothes[ei]s|rationale|importance|motivation|questions?|problem|materials?"
     r"|methods?|methodology|approach|(?:study\s+|research\s+|experimental\s+)?design|participants?|patients?|subjects?"
-    r"|populations?|samples?|interventions?|exposures?|procedures?|protocol|measure(?:ments?|s)|outcomes?"
-    r"|(?:main\s+)?outcome\s+measures?|(?:principal\s+)?findings?|results?|observations?|case\s+(?:presentation|report"
+    r"|populations?|samples?|interventions?|exposures?|procedures?|protocol|measure(?:ments?|s)"
+    r"|outcome\s+measures?|outcomes?|(?:principal\s+)?findings?|results?|observations?|case\s+(?:presentation|report"
     r"|description|summary|study)|case|diagnos[ei]s|treatment|discussion|conclusions?|interpretation|implications?"
     r"|significance|limitations?"
     r"|(?:clinical\s+)?trial\s+registration|trial\s+design|registration|funding|availability(?:\s+and\s+implementation)?"
@@ -78,17 +80,18 @@ _CITED: Final = re.compile(r"\[\d{1,3}(?:\s?[,–-]\s?\d{1,3})*\]")
 _NOTE: Final = re.compile(r"^(?:[∗*†‡§¶+#]|\d\s?[∗*†‡])\s?[A-Z]")
 
 
-def run_in(text: str, bold: bool) -> str | None:
+def run_in(text: str, bold: bool, begins: bool = False) -> str | None:
     """What follows the word "Abstract" on its line; None if that is no heading before a text.
 
-    Without a mark after it the word has to be `bold` or in capitals or prose must follow, beginning like a sentence.
+    Without a mark after it a capital must follow, and the word has to be `bold` or in capitals, or prose follows on its
+    line, or the line `begins` a paragraph of prose.
     """
     found = _RUN_IN.match(text)
     if found is None:
         return None
     rest = text[found.end() :].lstrip(" .:|-–—−‒―")
     word = text[: found.start("mark")]
-    if found["mark"].strip() or ((bold or word.isupper() or prose(rest) > _READS) and rest[:1].isupper()):
+    if found["mark"].strip() or ((bold or begins or word.isupper() or prose(rest) > _READS) and rest[:1].isupper()):
         return rest
     return None
 
@@ -110,6 +113,11 @@ def label(text: str, bold: bool = False) -> str | None:
 def introduces(text: str) -> bool:
     """Whether the line begins like a first section and like a structured abstract's first part as well."""
     return bool(_INTRODUCES.match(text)) and not is_numbered(text)
+
+
+def is_dated(text: str) -> bool:
+    """Whether the line says when a paper was received, accepted or written."""
+    return bool(_DATED.search(text))
 
 
 def is_trailer(text: str) -> bool:

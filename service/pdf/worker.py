@@ -10,7 +10,8 @@ import os
 import resource
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -56,16 +57,30 @@ def examine(data: bytes) -> dict[str, Any]:
     """What the process writes about a file."""
     import pypdfium2
 
+    from service.pdf.find import find_abstract
+
     try:
-        document = pypdfium2.PdfDocument(data)
+        with open_pages(data) as pages:
+            if not any(pages):
+                return {"fault": "no-text"}
+            found = find_abstract(pages)
     except pypdfium2.PdfiumError as exc:
         # PDFium also says so when it cannot make sense of a damaged file.
         locked = getattr(exc, "err_code", None) in _PASSWORD_ERRORS and b"/Encrypt" in data
         return {"fault": "encrypted" if locked else "damaged"}
+    return {"fault": "no-abstract"} if found is None else asdict(found)
+
+
+@contextmanager
+def open_pages(data: bytes) -> Iterator[list[Sequence[Any]]]:
+    """The lines of the pages among which an abstract is looked for. Raises pypdfium2.PdfiumError."""
+    import pypdfium2
+
+    from service.pdf.find import opening
+
+    document = pypdfium2.PdfDocument(data)
     try:
-        return _search(_pages(document))
-    except pypdfium2.PdfiumError:
-        return {"fault": "damaged"}
+        yield opening(_pages(document))
     finally:
         document.close()
 
@@ -86,16 +101,6 @@ def _pages(document: Any) -> Iterator[list[Any]]:
         yield make_lines(read_chars(pypdfium2.raw, text.raw))
         text.close()
         page.close()
-
-
-def _search(all_pages: Iterator[list[Any]]) -> dict[str, Any]:
-    from service.pdf.find import find_abstract, opening
-
-    pages = opening(all_pages)
-    if not any(pages):
-        return {"fault": "no-text"}
-    found = find_abstract(pages)
-    return {"fault": "no-abstract"} if found is None else asdict(found)
 
 
 if __name__ == "__main__":

@@ -12,13 +12,14 @@ from typing import Any
 
 import pytest
 
+from bench.papers.document import Put, make_pdf
 from config import load_settings
 from service.app import Application
 from service.bootstrap import Services
 from tests.service.api.clients.node import MODULES
 from tests.service.conftest import ABSTRACT
 from tests.service.front.test_server import Server
-from tests.service.pdf.papers import SENTENCES, Put, column, head, make_pdf
+from tests.service.pdf.papers import SENTENCES, column, head
 
 PAGE = Path(__file__).parents[3] / "docs" / "api.md"
 BLOCK = re.compile(

@@ -3,10 +3,11 @@
 import json
 from pathlib import Path
 
+from bench.papers.document import Put, make_pdf
 from service.api.blueprint import Blueprint  # noqa: F401  (imported here, so that no test's time is spent on it)
 from service.pdf.extract import Extractor
 from tests.service.cli.conftest import CommandServices, Run
-from tests.service.pdf.papers import SENTENCES, Put, column, head, make_pdf
+from tests.service.pdf.papers import SENTENCES, column, head
 
 PAPER = make_pdf([*head(), Put("Abstract", 280, 160), *column(SENTENCES, 90, 180)])
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bench.papers.document import Put, make_pdf
 from service.pdf.errors import (
     NotAPdf,
     PdfBusy,
@@ -21,7 +22,7 @@ from service.pdf.errors import (
     PdfWithoutText,
 )
 from service.pdf.extract import MAX_BYTES, Extractor, interpreter
-from tests.service.pdf.papers import SENTENCES, Put, column, head, make_pdf
+from tests.service.pdf.papers import SENTENCES, column, head
 from tests.service.waiting import until
 
 PAPER = make_pdf([*head(), Put("Abstract", 280, 160), *column(SENTENCES, 90, 180)])

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import pytest
 
+from bench.papers.document import Put, make_pdf
 from service.pdf.worker import examine
-from tests.service.pdf.papers import BODY, SENTENCES, Put, column, head, make_pdf
+from tests.service.pdf.papers import BODY, SENTENCES, column, head
 
 TEXT = " ".join(SENTENCES)
 

@@ -9,7 +9,7 @@ from bench.pdf import ENOUGH, SECONDS, token_f1
 from service.pdf.errors import NotAPdf, PdfDamaged, PdfEncrypted, PdfError, PdfWithoutAbstract, PdfWithoutText
 from service.pdf.extract import Extractor
 
-SHARE = 0.9
+SHARE = 0.97
 
 NEGATIVES: dict[str, type[PdfError] | tuple[type[PdfError], ...]] = {
     "encrypted_libreoffice.pdf": PdfEncrypted,

@@ -9,10 +9,11 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from bench.papers.document import Put, make_pdf
 from service.app import Application, create_app
 from service.pdf.extract import MAX_BYTES, Extractor
 from tests.service.conftest import TestServices, with_key
-from tests.service.pdf.papers import SENTENCES, Put, column, head, make_pdf
+from tests.service.pdf.papers import SENTENCES, column, head
 from tests.service.waiting import until
 
 TEXT = " ".join(SENTENCES)

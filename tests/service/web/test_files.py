@@ -7,13 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from bench.papers.document import Put, make_pdf
 from tests.service.conftest import ABSTRACT
 from tests.service.front.test_server import Server
-from tests.service.pdf.papers import SENTENCES, Put, column, head, make_pdf
+from tests.service.pdf.papers import SENTENCES, column, head
 from tests.service.waiting import until
 from tests.service.web.proxy import Proxy, Reply
 from tests.service.web.screen import Screen
 
+OTHER = (*SENTENCES[:4], "to within five percent.")
 PAPER = make_pdf([*head(), Put("Abstract", 280, 160), *column(SENTENCES, 90, 180)])
 PROBLEM = "application/problem+json"
 
@@ -24,7 +26,7 @@ def folder(tmp_path: Path) -> Path:
     path = tmp_path / "files"
     path.mkdir()
     (path / "drum.pdf").write_bytes(PAPER)
-    (path / "other.pdf").write_bytes(make_pdf([*head(), Put("Abstract", 280, 160), *column(SENTENCES[:4], 90, 180)]))
+    (path / "other.pdf").write_bytes(make_pdf([*head(), Put("Abstract", 280, 160), *column(OTHER, 90, 180)]))
     (path / "bare.pdf").write_bytes(make_pdf(head()))
     rows = [("a-1", ABSTRACT), ("a,2", "too short"), ('a"3', f"{ABSTRACT} Once more.")]
     with (path / "papers.csv").open("w", newline="", encoding="utf-8") as file:
@@ -77,7 +79,7 @@ def test_each_of_several_papers_has_its_row(screen: Screen, server: Server, fold
     assert drum[5] == "Show that of drum.pdf"
     assert screen.get("abstract", "value") == " ".join(SENTENCES)
     screen.page.run("document.querySelectorAll('#papers td button')[1].click()")
-    assert screen.get("abstract", "value") == " ".join(SENTENCES[:4])
+    assert screen.get("abstract", "value") == " ".join(OTHER)
     assert "other.pdf" in screen.get("abstract-note")
     assert other[3] == ", ".join(
         f"{code} {float(value):.2f}"

@@ -1,0 +1,1 @@
+"""Papers made from invented texts, as publishers, archives and universities print them."""
