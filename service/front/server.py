@@ -11,7 +11,6 @@ A lane may return what looks for the answer, for a thread to run, where the look
 
 import asyncio
 import logging
-import os
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -38,21 +37,17 @@ def run(settings: Settings, load: Callable[[], Served], greet: Callable[[], None
     """Serves until SIGTERM or SIGINT what `load` gives in each worker, after the fork.
 
     `greet` is called first, once the address is taken. At SIGHUP, workers start anew, each before the one it replaces
-    stops: they read the models that are there by then. Raises OSError if the address cannot be listened on, NotServing
-    if a worker cannot start, or there is no folder for temporary files.
+    stops: they read the models that are there by then, and go on with the counts of those before. Raises
+    OSError if the address cannot be listened on, NotServing if a worker cannot start, or there is no folder for
+    temporary files.
     """
     with listening(settings.host, settings.port) as listener:
         greet()
         logs.configure(settings.log_level)
 
-        supervisor = os.getpid()
-
         def work(alive: int, ready: Connection, seat: int) -> None:
             shared.take_seat(seat)
-            try:
-                asyncio.run(_serve(listener, alive, load, lambda: ready.send(True)))
-            finally:
-                shared.clear_orphaned(supervisor)
+            asyncio.run(_serve(listener, alive, load, lambda: ready.send(True)))
 
         def announce() -> None:
             log.info("Listening on %s", base_url(settings))

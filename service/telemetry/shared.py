@@ -5,11 +5,12 @@ even one that is killed. Processes are told apart by seats, not by their ids: wh
 its counts, so there are never more files than processes at a time.
 """
 
+import fcntl
 import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -21,30 +22,42 @@ if TYPE_CHECKING:
 
 FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
 """The variable that names the folder. Other servers than ours set it themselves."""
+_PREFIX: Final = "abstracts-metrics-"
+_LOCK: Final = "lock"
 
 
 @contextmanager
 def shared_folder() -> Iterator[None]:
-    """A folder for this process and those that it forks, private, empty, gone in the end. Raises NotServing."""
+    """A folder for this process and those that it forks, private, empty, gone in the end. Raises NotServing.
+
+    Those of servers that were killed go now. Each is locked by a file in it as long as one of its processes lives.
+    """
     before = os.environ.get(FOLDER)
     try:
-        path = tempfile.mkdtemp(prefix="abstracts-metrics-")
+        path = Path(tempfile.mkdtemp(prefix=_PREFIX))
     except OSError as exc:
         raise NotServing(f"there is no folder for temporary files ({exc}): set TMPDIR to one") from exc
-    os.environ[FOLDER] = path
-    try:
-        yield
-    finally:
-        shutil.rmtree(path, ignore_errors=True)
-        os.environ.pop(FOLDER)
-        if before is not None:
-            os.environ[FOLDER] = before
+    with (path / "unlocked").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        (path / "unlocked").rename(path / _LOCK)
+        os.environ[FOLDER] = str(path)
+        try:
+            _remove_abandoned(path.parent)
+            yield
+        finally:
+            shutil.rmtree(path, ignore_errors=True)
+            os.environ.pop(FOLDER)
+            if before is not None:
+                os.environ[FOLDER] = before
 
 
-def clear_orphaned(parent: int) -> None:
-    """Removes the folder if `parent`, which made it and would remove it, has died; for those that it forked."""
-    if os.getppid() != parent:
-        shutil.rmtree(os.environ[FOLDER], ignore_errors=True)
+def _remove_abandoned(folder: Path) -> None:
+    for path in folder.glob(f"{_PREFIX}*"):
+        with suppress(OSError):  # one in use is locked, and one may be removed just now
+            if path.lstat().st_uid == os.getuid():
+                with (path / _LOCK).open("rb") as lock:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    shutil.rmtree(path, ignore_errors=True)
 
 
 def take_seat(number: int) -> None:

@@ -86,21 +86,32 @@ def test_files_are_as_many_as_processes_and_gone_in_the_end(server: Server) -> N
         os.kill(dead, signal.SIGKILL)
         until(lambda: dead not in workers(server) and len(workers(server)) == 2)  # noqa: B023
         until(lambda: scrape(server)["abstracts_workers"] == 2)
-    assert {path.stem.rpartition("_")[2] for path in folder.iterdir()} == {"0", "1"}
+    assert {path.stem.rpartition("_")[2] for path in folder.glob("*.db")} == {"0", "1"}
     assert folder.stat().st_mode & 0o777 == 0o700
     server.process.terminate()
     server.process.wait(60)
     assert not folder.exists()
 
 
-def test_the_folder_goes_with_the_last_worker_if_the_supervisor_is_killed(server: Server) -> None:
+def test_what_a_killed_server_left_goes_at_the_next_start_and_not_before(server: Server) -> None:
     assert server.process is not None
     left = workers(server)
     folder = folder_of(left[0])
     server.process.kill()
     server.process.wait(60)
-    until(lambda: not any(alive(pid) for pid in left))
-    assert not folder.exists()
+    os.kill(left[0], signal.SIGSTOP)
+    try:
+        with shared_folder():
+            assert folder.exists()
+    finally:
+        os.kill(left[0], signal.SIGCONT)
+
+    def gone() -> bool:
+        with shared_folder():
+            return not folder.exists()
+
+    until(gone)
+    assert not any(alive(pid) for pid in left)
 
 
 def folder_of(pid: int) -> Path:
