@@ -111,7 +111,7 @@ def test_what_a_killed_server_left_goes_at_the_next_start_and_not_before(server:
             return not folder.exists()
 
     until(gone)
-    assert not any(alive(pid) for pid in left)
+    until(lambda: not any(alive(pid) for pid in left))
 
 
 def folder_of(pid: int) -> Path:
