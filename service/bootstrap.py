@@ -265,7 +265,7 @@ class Services:
         """Works chunks off, whoever holds them."""
         from service.jobs.runner import Runner
 
-        return Runner(self.jobs, self.models, self.predictor, self.keys, self.limits, self.metrics)
+        return Runner(self.jobs, self.models, self.predictor, self.keys, self.limits, self.metrics, self.pdfs)
 
     @once
     def attendant(self) -> "Attendant":

@@ -35,8 +35,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """What is looked for: the names under which a record has abstract and id (None: the usual ones), papers or not."""
+    """What is looked for: the names under which a record has abstract and id (None: the usual ones)."""
 
     text: str | None = None
     id: str | None = None
-    papers: bool = True

@@ -37,19 +37,17 @@ def read(
     *,
     text_column: str | None = None,
     id_column: str | None = None,
-    papers: bool = True,
 ) -> Iterator[Item]:
     """The records of a file, in order, read as they are asked for; none for one without content.
 
     source: its bytes; `name` only helps. text_column, id_column: the names under which records have the abstract and
-    their id; without, the usual ones (`abstract`, `summary`, ...; `id`, `doi`, ...). papers: whether a PDF is an item;
-    otherwise it is refused.
+    their id; without, the usual ones (`abstract`, `summary`, ...; `id`, `doi`, ...).
 
     A record that cannot be used is an item with its `problem`. Raises InputError, when asked for the first item, for a
     file of a form that is not read, or of whose (first thousand) records none can be used; later on for one that turns
     out to be damaged. Memory is bounded, whatever the file's size.
     """
-    columns = Columns(text_column, id_column, papers)
+    columns = Columns(text_column, id_column)
     opened = Opened.over(source, name)
     try:
         yield from _usable(_items(opened, source, columns, 0))
@@ -89,9 +87,7 @@ def _items(opened: Opened, original: BinaryIO, columns: Columns, depth: int) -> 
         for name, member in packed.members(opened, original):
             yield from _member(name, member, columns, depth + 1)
     elif is_pdf(opened.head):
-        if not columns.papers:
-            raise Unsupported("PDF", "It is a PDF.", "Papers are read one by one: POST /api/predict/pdf.")
-        yield Item("PDF", pdf=opened.source.read(MAX_PAPER + 1))
+        yield Item("PDF", pdf=opened.source.read(MAX_PAPER + 1), input_id=scrubbed(opened.name) or None)
     else:
         yield from _texts(opened, columns)
 

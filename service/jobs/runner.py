@@ -10,10 +10,13 @@ from typing import Final, NamedTuple
 from model.errors import ModelError
 from service.access.ratelimits import Payer, RateLimits
 from service.errors import ServiceError
-from service.jobs.items import to_entry
+from service.jobs.items import is_paper, paper_of, to_entry
+from service.pdf.errors import PdfBusy
+from service.pdf.extract import Extractor
 from service.predicting.answers import Answer, refusal
 from service.predicting.entries import Entry
 from service.predicting.models import Models
+from service.predicting.papers import paper_entry
 from service.predicting.predictor import Predictor
 from service.predicting.rendering import DEFAULT_OPTIONS, RenderOptions, render_item, tally
 from service.telemetry.metrics import Metrics
@@ -29,6 +32,9 @@ GROUP: Final = 8
 
 RENEW_EVERY: Final = 1.0
 """Seconds after which the lease of a chunk is renewed."""
+
+PATIENCE: Final = 2.0
+"""Seconds that a paper waits for its turn: with those to read it less than a lease, which is renewed afterwards."""
 
 Stopping = Callable[[], bool]
 Output = Answer | Exception | Item
@@ -58,6 +64,7 @@ class Runner:
         keys: Keys,
         limits: RateLimits,
         metrics: Metrics,
+        pdfs: Extractor,
     ) -> None:
         self._jobs = jobs
         self._models = models
@@ -65,6 +72,7 @@ class Runner:
         self._keys = keys
         self._limits = limits
         self._metrics = metrics
+        self._pdfs = pdfs
 
     def run(self, claim: Claim, stopping: Stopping) -> None:
         """Works until the chunk is complete, its job must wait, or `stopping()`; in the latter cases it is given back.
@@ -95,7 +103,7 @@ class Runner:
         while len(lines) < len(items):
             if stopping():
                 return _Done(lines, counts, 0.0)
-            done = self._answer(claim.job, items[len(lines) : len(lines) + GROUP], key)
+            done = self._answer(claim, items[len(lines) : len(lines) + GROUP], key)
             lines += done.lines
             counts = counts.plus(done.counts)
             if done.wait is not None:
@@ -105,8 +113,12 @@ class Runner:
                 renewed_at = time.monotonic()
         return _Done(lines, counts)
 
-    def _answer(self, job: Job, items: Sequence[Item], key: ApiKey) -> _Done:
-        entries = [to_entry(item) for item in items]
+    def _answer(self, claim: Claim, items: Sequence[Item], key: ApiKey) -> _Done:
+        job = claim.job
+        try:
+            entries = [self._read(claim, item) if is_paper(item) else to_entry(item) for item in items]
+        except PdfBusy as busy:
+            return _Done([], Counts(), busy.retry_after)
         answers = iter(self._classify(job, [entry for entry in entries if entry is not None], key))
         lines: list[str] = []
         outputs: list[Output] = []
@@ -118,6 +130,12 @@ class Runner:
             lines.append(_line(job, entry, output))
             outputs.append(output)
         return _Done(lines, _counts(outputs))
+
+    def _read(self, claim: Claim, item: Item) -> Entry:
+        data, input_id = paper_of(item)
+        entry = paper_entry(self._pdfs, data, claim.job.owner, input_id, PATIENCE)
+        self._jobs.renew(claim)
+        return entry
 
     def _classify(self, job: Job, entries: Sequence[Entry], key: ApiKey) -> Iterable[Answer | Exception]:
         try:

@@ -1,7 +1,12 @@
 """Why there is no abstract from a file."""
 
+from typing import Final
+
 from service.errors import ServiceError
 from service.pdf.languages import NAMES
+
+_WAIT: Final = 10.0
+"""Seconds; by then at least one file more has been read."""
 
 
 class PdfError(ServiceError):
@@ -71,7 +76,7 @@ class PdfBusy(ServiceError):
     """Too many files wait to be read."""
 
     def __init__(self) -> None:
-        super().__init__("pdf-busy", "Too many PDFs are being read. Try again a little later.")
+        super().__init__("pdf-busy", "Too many PDFs are being read. Try again a little later.", retry_after=_WAIT)
 
 
 class PdfReaderFailed(ServiceError):

@@ -74,13 +74,13 @@ class Extractor:
             return read(data)
 
     @contextmanager
-    def reader(self, owner: str) -> Iterator[Read]:
+    def reader(self, owner: str, patience: float | None = None) -> Iterator[Read]:
         """What reads one PDF for the `owner`, an API key's id, once it is its turn.
 
-        So the file need not be in memory before. Raises PdfBusy when too many wait.
+        So the file need not be in memory before. Raises PdfBusy when too many wait, or after `patience` seconds.
         """
         try:
-            with self._queue.place(owner, 2 * self._seconds):
+            with self._queue.place(owner, 2 * self._seconds if patience is None else patience):
                 yield self._read
         except PdfBusy as exc:
             self._count(exc.slug, 0.0)

@@ -21,7 +21,7 @@ class Entry:
     """An abstract, or what is wrong with it.
 
     input_id: its id where it comes from; it stands in the answer. threshold, top_k, also: its own, None without.
-    place: where it stands in a file, as members of its problem.
+    place: where it stands in a file, as members of its problem. found: what its answer says of where it was found.
     """
 
     abstract: Abstract | Exception
@@ -30,6 +30,7 @@ class Entry:
     top_k: int | None = None
     place: Mapping[str, Any] = field(default_factory=dict)
     also: Sequence[str] | None = None
+    found: Mapping[str, Any] = field(default_factory=dict)
 
     def others(self, models: Models, default: Sequence[str]) -> Others:
         """The further models that it is for; those of its list if it names none itself."""
@@ -45,7 +46,7 @@ class Entry:
         threshold = defaults.threshold if self.threshold is None else self.threshold
         top_k = defaults.top_k if self.top_k is None else self.top_k
         own = {} if self.input_id is None else {"input_id": self.input_id}
-        return render_item(answer, RenderOptions(threshold, top_k), {**own, **(more or {})}, self.place)
+        return render_item(answer, RenderOptions(threshold, top_k), {**own, **self.found, **(more or {})}, self.place)
 
 
 def listed_entry(value: object) -> Entry:
@@ -73,5 +74,5 @@ def file_entry(item: Item) -> Entry:
 
 
 def _entry(asked: Mapping[str, Any], input_id: str | None, place: Mapping[str, Any] | None = None) -> Entry:
-    wishes = {name: asked.get(name) for name in ("threshold", "top_k", "also")}
+    wishes: dict[str, Any] = {name: asked.get(name) for name in ("threshold", "top_k", "also")}
     return Entry(asked["abstract"], input_id, place=place or {}, **wishes)

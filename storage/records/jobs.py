@@ -77,11 +77,12 @@ class Jobs:
         threshold: float | None = None,
         top_k: int | None = None,
         also: Sequence[str] = (),
+        chunk: int = CHUNK,
         name: str | None = None,
         digest: Callable[[], str] = str,
         request: str = "",
     ) -> Job:
-        """Store a job of these items, which are read once, and let it be worked on.
+        """Store a job of these items, so many in a `chunk`, which are read once, and let it be worked on.
 
         `name` is the client's for its request, and `digest` gives one of the request once the items have been read: if
         the owner has a job by that name already, that one is returned; NameTaken if it was asked for in other words.
@@ -90,7 +91,7 @@ class Jobs:
         """
         now = self._now()
         id, until = secrets.token_hex(16), now + self._ttl
-        job = Job(id, 0, CHUNK, until, owner, model, now, threshold, top_k, request, also=tuple(also))
+        job = Job(id, 0, chunk, until, owner, model, now, threshold, top_k, request, also=tuple(also))
         if name is None:
             self._listings.check_room(owner)  # before all of it is stored; counted again at the end
         with ExitStack() as undo:
@@ -261,8 +262,8 @@ class Jobs:
     def _store_items(self, job: Job, items: Iterable[Item]) -> int:
         total = 0
         rest = iter(items)
-        while chunk := list(itertools.islice(rest, CHUNK)):
-            self._chunks.add_input(job.id, total // CHUNK, chunk, self._ttl)
+        while chunk := list(itertools.islice(rest, job.chunk)):
+            self._chunks.add_input(job.id, total // job.chunk, chunk, self._ttl)
             total += len(chunk)
         if not total:
             raise ValueError("a job has at least one item")

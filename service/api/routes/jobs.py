@@ -17,7 +17,7 @@ from service.api.schemas import JobQuery, JobResponse, JobsQuery, JobsResponse
 from service.errors import InvalidRequest, ServiceError, Slug
 from service.input.errors import InputError
 from service.input.json_text import malformed, parse_json
-from service.jobs.intake import Intake, listed, uploaded
+from service.jobs.intake import Intake, listed, several, uploaded
 from service.predicting.requests import load, many_request
 from storage.records.chunks import Item
 from storage.records.job import Job
@@ -75,7 +75,8 @@ def blueprint(jobs: Jobs, intake: Intake, *, maximum: int, max_body: int) -> Blu
     def create_job(arguments: Mapping[str, Any]) -> Response:
         """Take in a job.
 
-        Abstracts come in JSON, or in a file of any form that is read: JSON lines, CSV, RIS, BibTeX, XML, packed or not.
+        Abstracts come in JSON, or in a file of any form that is read: JSON lines, CSV, RIS, BibTeX, XML, packed or not;
+        papers as PDFs in a zip, or as several parts of a form.
         The query says what is to be done with a file; a JSON body has members for it. Ask for the job at `Location`
         until it is over, each time after `Retry-After`.
         """
@@ -199,10 +200,10 @@ def _asked(schema: Any, query: Mapping[str, Any]) -> tuple[Iterator[Item], Mappi
     if request.mimetype in FILES:
         return _streamed("" if request.mimetype not in LINES else "body.jsonl", columns), query
     if request.mimetype == "multipart/form-data":
-        if "file" not in request.files:
-            raise InvalidRequest({"file": ["It is missing. Send a file with abstracts."]})
-        file = request.files["file"]
-        return uploaded(cast(BinaryIO, file.stream), file.filename or "", columns), query
+        files = [(cast(BinaryIO, file.stream), file.filename or "") for file in request.files.getlist("file")]
+        if not files:
+            raise InvalidRequest({"file": ["It is missing. Send a file with abstracts, or papers as PDFs."]})
+        return uploaded(*files[0], columns) if len(files) == 1 else several(files, columns), query
     if request.mimetype not in ("", "application/json"):
         raise ServiceError(
             "wrong-content-type",
@@ -263,7 +264,13 @@ _ANY_FILE: Final = {"schema": {"type": "string", "format": "binary", "descriptio
 
 def _submission(schema: Any) -> Mapping[str, Any]:
     """The forms in which a job may come: flask-smorest documents one."""
-    file = {"type": "object", "required": ["file"], "properties": {"file": {"type": "string", "format": "binary"}}}
+    binary = {"type": "string", "format": "binary"}
+    described = "A file of any form that is read, a PDF, or a zip of them; several parts of this name are one job."
+    file = {
+        "type": "object",
+        "required": ["file"],
+        "properties": {"file": {"type": "array", "items": binary, "minItems": 1, "description": described}},
+    }
     content = {
         "application/json": {"schema": schema, "example": {"abstracts": [ABSTRACT]}},
         LINES[0]: _ITEM_LINES,

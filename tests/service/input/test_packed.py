@@ -73,7 +73,7 @@ def test_an_archive_of_several() -> None:
     )
     found = items(packed, "papers.zip")
     assert [item.place for item in found] == ["a.jsonl, line 1", "b/c.csv, row 2", "p.pdf, PDF"]
-    assert [item.input_id for item in found] == [None, "7", None]
+    assert [item.input_id for item in found] == [None, "7", "p.pdf"]
     assert list(read(io.BufferedReader(Pipe(packed)), "-")) == found
 
 

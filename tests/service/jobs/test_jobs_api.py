@@ -118,7 +118,6 @@ def test_a_file_of_another_form(client: FlaskClient, content: bytes, name: str, 
 @pytest.mark.parametrize(
     ("content", "status", "word"),
     [
-        (b"%PDF-1.7\n" + b"\x80\n" * 1400, 415, "/api/predict/pdf"),
         (b"PK\x03\x04 broken", 422, "damaged"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", 415, "old Word"),
         (b"id,text\n1,some words\n2,other words\n", 422, "text_column"),

@@ -134,7 +134,7 @@ def test_a_paper(call: Call, tmp_path: Path) -> None:
 def test_jobs_of_a_list_and_of_files(call: Call, tmp_path: Path) -> None:
     table = tmp_path / "abstracts.csv"
     table.write_text(f'id,abstract\n7,"{ABSTRACT}"\n')
-    upload = model("CreateJobFilesBody")(file=file(table, "text/csv"))
+    upload = model("CreateJobFilesBody")(file=[file(table, "text/csv")])
     whole = file(table, "text/csv")
     for body in (model("JobRequest")(abstracts=[ABSTRACT, "too short"]), upload, whole):
         status, job = call("create_job", body=body)
