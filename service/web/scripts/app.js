@@ -47,10 +47,16 @@ function requestFor(abstract) {
 async function classify(event) {
   event.preventDefault();
   await working("Asking…", async (signal, slow) => {
-    const key = neededKey();
-    await models.load(key);
-    const request = requestFor(byId("abstract").value);
-    tell(show(request, await send(request.path, request.body, { key, signal, slow })));
+    const before = shown;
+    try {
+      const key = neededKey();
+      await models.load(key);
+      const request = requestFor(byId("abstract").value);
+      tell(show(request, await send(request.path, request.body, { key, signal, slow })));
+    } finally {
+      // Scores of another text beside this one would be taken for its own.
+      if (shown === before) byId("result").hidden = true;
+    }
   });
 }
 

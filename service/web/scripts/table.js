@@ -6,7 +6,7 @@ import { make } from "./dom.js";
 export function makeTable(caption, columns) {
   const head = make("tr", {}, ...columns.map((name) => make("th", { scope: "col", textContent: name })));
   const body = make("tbody");
-  const table = make("table", {}, make("caption", { textContent: caption }), make("thead", {}, head), body);
+  const table = make("table", {}, make("caption", { className: "unseen", textContent: caption }), make("thead", {}, head), body);
   const box = make("div", { className: "scrolled", tabIndex: 0, role: "group", ariaLabel: caption }, table);
   return { box, body };
 }

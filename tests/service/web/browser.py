@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -48,35 +48,71 @@ def chromium() -> str | None:
     return next((path for name in NAMES if (path := shutil.which(name))), None)
 
 
-class Page:
-    """One tab."""
+class Browser:
+    """A running browser, asked over a pair of pipes."""
 
     def __init__(self, to: int, back: int) -> None:
         self._to = to
         self._back = os.fdopen(back, "rb")
         self._number = 0
-        self._session: dict[str, str] = {}
 
-    def open(self) -> None:
-        """Makes the tab."""
-        target = self.send("Target.createTarget", url="about:blank")["targetId"]
-        self._session = {"sessionId": self.send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]}
-
-    def send(self, method: str, **parameters: object) -> Any:
+    def ask(self, method: str, parameters: Mapping[str, object], **session: str) -> Any:
         """The result of a command. AssertionError when the browser ends or refuses it."""
         self._number += 1
-        command = {"id": self._number, "method": method, "params": parameters, **self._session}
+        command = {"id": self._number, "method": method, "params": parameters, **session}
         os.write(self._to, json.dumps(command).encode() + b"\0")
         while (answer := self._receive()).get("id") != self._number:
             pass
         assert "result" in answer, answer
         return answer["result"]
 
+    @contextmanager
+    def tab(self) -> Iterator["Page"]:
+        """A tab that shares nothing with others."""
+        context = self.ask("Target.createBrowserContext", {})
+        target = self.ask("Target.createTarget", {"url": "about:blank", **context})
+        attached = self.ask("Target.attachToTarget", {**target, "flatten": True})
+        try:
+            yield Page(self, attached["sessionId"], context)
+        finally:
+            self.ask("Target.disposeBrowserContext", context)
+
+    def close(self) -> None:
+        self._back.close()
+        os.close(self._to)
+
+    def _receive(self) -> dict[str, Any]:
+        message = b""
+        while not message.endswith(b"\0"):
+            byte = self._back.read(1)
+            assert byte, "the browser has ended"
+            message += byte
+        found: dict[str, Any] = json.loads(message[:-1])
+        return found
+
+
+class Page:
+    """One tab."""
+
+    def __init__(self, browser: Browser, session: str, context: Mapping[str, object]) -> None:
+        self._browser = browser
+        self._session = session
+        self._context = context
+
+    def send(self, method: str, **parameters: object) -> Any:
+        """The result of a command to this tab."""
+        return self._browser.ask(method, parameters, sessionId=self._session)
+
     def run(self, script: str) -> Any:
         """The value of a JavaScript expression, awaited if it is a promise."""
         answer = self.send("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")
+
+    def save_to(self, folder: Path) -> None:
+        """Where downloads go."""
+        asked = {"behavior": "allow", "downloadPath": str(folder), **self._context}
+        self._browser.ask("Browser.setDownloadBehavior", asked)
 
     def visit(self, address: str) -> None:
         """Loads a page with its modules."""
@@ -85,9 +121,7 @@ class Page:
 
     def look(self, width: int, scheme: str = "light") -> None:
         """The size of the window, and the colours: light or dark."""
-        self.send(
-            "Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=width < 600
-        )
+        self.send("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False)
         self.send("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
 
     def press(self, key: str, modifiers: int = 0) -> None:
@@ -118,23 +152,10 @@ class Page:
         self.send("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
         return base64.b64decode(self.send("Page.captureScreenshot")["data"])
 
-    def close(self) -> None:
-        self._back.close()
-        os.close(self._to)
-
-    def _receive(self) -> dict[str, Any]:
-        message = b""
-        while not message.endswith(b"\0"):
-            byte = self._back.read(1)
-            assert byte, "the browser has ended"
-            message += byte
-        found: dict[str, Any] = json.loads(message[:-1])
-        return found
-
 
 @contextmanager
-def browsing(program: str, profile: Path) -> Iterator[Page]:
-    """A fresh tab of a fresh browser."""
+def browsing(program: str, profile: Path) -> Iterator[Browser]:
+    """A fresh browser."""
     from_us, to = os.pipe()
     back, to_us = os.pipe()
     command = [program, *FLAGS, f"--user-data-dir={profile}"]
@@ -143,10 +164,9 @@ def browsing(program: str, profile: Path) -> Iterator[Page]:
     process = start(shell, pass_fds=(from_us, to_us), stderr=subprocess.DEVNULL)
     os.close(from_us)
     os.close(to_us)
-    page = Page(to, back)
+    browser = Browser(to, back)
     try:
-        page.open()
-        yield page
+        yield browser
     finally:
-        page.close()
+        browser.close()
         end(process)

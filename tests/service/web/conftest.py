@@ -1,12 +1,11 @@
 """A server, a browser, and a proxy between them."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.service.front.test_server import Server
-from tests.service.web.browser import Page, browsing, chromium
+from tests.service.web.browser import Browser, Page, browsing, chromium
 from tests.service.web.proxy import Proxy
 from tests.service.web.screen import Screen
 
@@ -17,12 +16,18 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
-@pytest.fixture
-def page(tmp_path: Path) -> Iterator[Page]:
+@pytest.fixture(scope="package")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     program = chromium()
     if program is None:
         pytest.fail("there is no Chromium on this machine (on Debian: apt install chromium)")
-    with browsing(program, tmp_path / "profile") as page:
+    with browsing(program, tmp_path_factory.mktemp("profile")) as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    with browser.tab() as page:
         yield page
 
 

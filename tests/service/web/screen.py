@@ -43,6 +43,11 @@ class Screen:
     def click(self, id: str) -> None:
         self.page.run(f"document.getElementById({json.dumps(id)}).click()")
 
+    def press_on(self, selector: str) -> None:
+        """Clicks on the first element that a selector finds, once there is one."""
+        until(lambda: self.all(selector))
+        self.page.run(f"document.querySelector({json.dumps(selector)}).click()")
+
     @property
     def status(self) -> str:
         """What is announced."""

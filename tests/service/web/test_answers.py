@@ -5,12 +5,14 @@ import os
 import shlex
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
 from tests.service.conftest import ABSTRACT
 from tests.service.front.test_server import Server
 from tests.service.waiting import until
+from tests.service.web.proxy import Proxy, Reply
 from tests.service.web.screen import Screen
 
 SINGLE = "arxiv-mini-single"
@@ -65,6 +67,40 @@ def test_a_model_can_be_chosen(screen: Screen, server: Server) -> None:
     screen.fill("model", SINGLE)
     assert screen.classify(server.key, ABSTRACT).startswith(SINGLE)
     assert "add up to 1" in screen.get("meaning")
+
+
+def test_categories_stand_under_their_archives(proxied: Screen, proxy: Proxy, server: Server) -> None:
+    labels: list[Any] = [
+        {"label": f"math.{end}", "name": f"Mathematics {end}", "url": "http://x/"} for end in ("AG", "CO")
+    ]
+    labels += [f"cs.{number:02}" for number in range(40)]
+    codes_only = [label if isinstance(label, str) else label["label"] for label in labels]
+    fine = {
+        "name": "fine",
+        "default": True,
+        "state": "ready",
+        "labels": labels,
+        "activation": "sigmoid",
+        "threshold": 0.4,
+    }
+    scores = [0.1, 0.9, *(0.5 - number / 100 for number in range(40))]
+    answer = {**server.predict()[2], "model": "fine", "labels": codes_only, "predictions": [scores]}
+    proxy.replies["/api/models"] = Reply(200, "application/json", json.dumps({"default": "fine", "models": [fine]}))
+    proxy.replies["/api/predict/"] = Reply(200, "application/json", json.dumps(answer))
+    proxied.classify(server.key, ABSTRACT)
+    assert proxied.all("#model option") == ["Categories, under their archives (fine)"]
+    assert proxied.all("#scores h3") == ["Mathematics (math)", "Computer Science (cs)"]
+    assert proxied.all("#scores li")[0].split() == ["Mathematics", "CO", "math.CO", "0.900", "✓", "chosen"]
+    assert proxied.all("#scores a", "href")[0] == "http://x/"
+    assert len(codes_or_names(proxied)) == 20
+    assert proxied.page.violations() == []
+    proxied.click("more")
+    assert len(codes_or_names(proxied)) == 42
+    assert proxied.get("more", "hidden") is True
+
+
+def codes_or_names(screen: Screen) -> list[str]:
+    return screen.all("#scores li .name")
 
 
 def test_an_answer_says_what_was_read_and_what_is_doubtful(screen: Screen, server: Server) -> None:

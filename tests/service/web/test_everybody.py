@@ -7,9 +7,12 @@ import pytest
 
 from tests.service.conftest import ABSTRACT
 from tests.service.front.test_server import Server
+from tests.service.pdf.papers import head, make_pdf
 from tests.service.waiting import until
 from tests.service.web.browser import CONTROL, Page
+from tests.service.web.proxy import Proxy, Reply
 from tests.service.web.screen import Screen
+from tests.service.web.test_files import PAPER, rows, send
 from tests.sources import ROOT
 
 WIDTHS = (320, 768, 1280)
@@ -19,14 +22,17 @@ SCHEMES = ("light", "dark")
 def well_made(screen: Screen) -> None:
     """No rule of accessibility is broken, and nothing is wider than the window."""
     assert screen.page.violations() == []
-    assert screen.page.run("document.documentElement.scrollWidth - innerWidth") <= 0
+    assert screen.page.run("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
 
 
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("scheme", SCHEMES)
-def test_every_state_is_for_everybody(screen: Screen, server: Server, width: int, scheme: str) -> None:
+def test_every_state_of_a_text_is_for_everybody(
+    proxied: Screen, proxy: Proxy, server: Server, width: int, scheme: str
+) -> None:
+    screen = proxied
     screen.page.look(width, scheme)
-    well_made(screen.open())
+    well_made(screen)
     screen.classify("abs_…", ABSTRACT)
     well_made(screen)
     screen.classify(server.key, "Too short.")
@@ -37,6 +43,35 @@ def test_every_state_is_for_everybody(screen: Screen, server: Server, width: int
     screen.click("stored")
     until(lambda: screen.get("dialog", "open"))
     well_made(screen)
+    screen.click("dialog-close")
+    proxy.replies["/api/predict/"] = Reply(429, "text/html", "", {"Retry-After": "100"})
+    screen.classify(server.key, ABSTRACT)
+    until(lambda: "send it again in" in screen.get("countdown"))
+    well_made(screen)
+    proxy.held.add("/api/predict/")
+    screen.click("send")
+    assert screen.get("cancel", "hidden") is False
+    well_made(screen)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_every_state_of_files_is_for_everybody(
+    proxied: Screen, proxy: Proxy, server: Server, tmp_path: Path, width: int, scheme: str
+) -> None:
+    long_name = "a_name_of_a_file_without_a_place_to_break_it_" * 3
+    (tmp_path / f"{long_name}.pdf").write_bytes(PAPER)
+    (tmp_path / "bare.pdf").write_bytes(make_pdf(head()))
+    (tmp_path / f"{long_name}.csv").write_text(f"id,abstract\n{long_name},{ABSTRACT}\nb,short\n", "utf-8")
+    proxied.page.look(width, scheme)
+    send(proxied, server.key, *(tmp_path / name for name in (f"{long_name}.pdf", "bare.pdf", f"{long_name}.csv")))
+    well_made(proxied)
+    proxied.says(".csv: done")
+    well_made(proxied)
+    assert len(rows(proxied, "#papers") + rows(proxied, "#jobs")) == 4
+    send(proxied, server.key, tmp_path / f"{long_name}.csv")
+    proxied.says(".csv: done")
+    well_made(proxied)
 
 
 def test_the_colours_follow_the_scheme(screen: Screen) -> None:

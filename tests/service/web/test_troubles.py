@@ -70,11 +70,14 @@ def test_a_bad_key_is_told_with_the_remedy(screen: Screen, key: str, words: str)
 def test_what_is_not_the_service_is_told_in_words(
     proxied: Screen, proxy: Proxy, server: Server, reply: Reply | None, words: str
 ) -> None:
+    proxied.classify(server.key, ABSTRACT)
+    assert proxied.get("result", "hidden") is False
     proxy.replies[PREDICT] = reply
     said = proxied.classify(server.key, ABSTRACT)
     assert words in said
     assert "<h1>" not in said
     assert wrong(proxied) == {}
+    assert proxied.get("result", "hidden") is True
     del proxy.replies[PREDICT]
     assert "from the" in proxied.classify(server.key, ABSTRACT)
 
@@ -98,6 +101,7 @@ def test_a_limit_counts_down(proxied: Screen, proxy: Proxy, server: Server) -> N
 
 
 def test_a_slow_answer_can_be_waited_for_or_cancelled(proxied: Screen, proxy: Proxy, server: Server) -> None:
+    proxied.page.send("Page.enable")
     proxied.page.send("Page.addScriptToEvaluateOnNewDocument", source=QUICK)
     proxied.open()
     proxy.held.add(PREDICT)
