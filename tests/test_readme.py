@@ -19,7 +19,7 @@ def test_every_setting_has_an_example(pytestconfig: pytest.Config) -> None:
 
 
 def test_files_that_are_named_exist(readme: str, pytestconfig: pytest.Config) -> None:
-    for name in ("LICENSE", "NOTICE", "CONTRIBUTING.md", "CHANGELOG.md"):
+    for name in ("LICENSE", "NOTICE", "CONTRIBUTING.md", "CHANGELOG.md", "docs/page.png"):
         assert name in readme
         assert Path(pytestconfig.rootpath, name).is_file()
 

@@ -7,7 +7,7 @@ import { byId } from "./dom.js";
 import { wireFiles } from "./files.js";
 import { fail, neededKey, tell, wireForm, working } from "./form.js";
 import { readKey, wireKey } from "./key.js";
-import { describeLabels, Models } from "./models.js";
+import { describeLabels, groupTitle, Models } from "./models.js";
 import { drawScores, rank } from "./scores.js";
 
 const models = new Models();
@@ -78,7 +78,7 @@ function draw() {
   const model = models.named(body.model);
   const limit = threshold ?? own(model);
   const ranked = rank(describeLabels(body.labels, model), body.predictions[0], limit ?? lowest(body), topK());
-  drawScores(ranked, limit, shown.all);
+  drawScores(ranked, { threshold: limit, all: shown.all, titled: (group) => groupTitle(group, model) });
   return ranked;
 }
 

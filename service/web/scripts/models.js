@@ -4,33 +4,8 @@ import { ask } from "./ask.js";
 import { byId, make } from "./dom.js";
 import { Trouble } from "./trouble.js";
 
-/** arXiv's archives (https://arxiv.org/category_taxonomy), for models that bring no names. */
-const ARCHIVES = {
-  "astro-ph": "Astrophysics",
-  "cond-mat": "Condensed Matter",
-  cs: "Computer Science",
-  econ: "Economics",
-  eess: "Electrical Engineering and Systems Science",
-  "gr-qc": "General Relativity and Quantum Cosmology",
-  "hep-ex": "High Energy Physics – Experiment",
-  "hep-lat": "High Energy Physics – Lattice",
-  "hep-ph": "High Energy Physics – Phenomenology",
-  "hep-th": "High Energy Physics – Theory",
-  math: "Mathematics",
-  "math-ph": "Mathematical Physics",
-  nlin: "Nonlinear Sciences",
-  "nucl-ex": "Nuclear Experiment",
-  "nucl-th": "Nuclear Theory",
-  physics: "Physics",
-  "q-bio": "Quantitative Biology",
-  "q-fin": "Quantitative Finance",
-  "quant-ph": "Quantum Physics",
-  stat: "Statistics",
-};
-
-const archiveOf = (code) => code.split(".")[0];
-const isArxiv = (code) => archiveOf(code) in ARCHIVES;
-const codeOf = (label) => (typeof label === "string" ? label : label.label);
+/** Where arXiv describes its archives and categories. */
+const ARXIV = "https://arxiv.org/list/";
 
 /** The models that a key may ask. */
 export class Models {
@@ -83,24 +58,21 @@ export class Models {
 }
 
 /** What a model is asked for, in words. */
-function title({ name, labels, activation }) {
-  const codes = labels.map(codeOf);
-  if (!codes.every(isArxiv)) return name;
-  const fine = codes.some((code) => code.includes("."));
+function title({ name, labels, about = {}, activation }) {
+  if (!labels.every((label) => about[label]?.url?.startsWith(ARXIV))) return name;
+  const fine = labels.some((label) => about[label].group);
   if (activation === "softmax") return `${fine ? "Primary category" : "Primary archive"}, the one it fits best (${name})`;
   return `${fine ? "Categories, under their archives" : "Archives, all that fit"} (${name})`;
 }
 
-/** { code, name, url, group } of each label: what the model says of it, else what arXiv does. */
+/** { code, name, url, group } of each label, as the model has them; what is not known is "". */
 export function describeLabels(codes, model) {
-  const said = new Map((model?.labels || []).filter((label) => typeof label !== "string").map((label) => [label.label, label]));
-  return codes.map((code) => ({
-    code,
-    name: said.get(code)?.name || ARCHIVES[code] || "",
-    url: said.get(code)?.url || (isArxiv(code) ? `https://arxiv.org/list/${encodeURIComponent(code)}/recent` : null),
-    group: said.get(code)?.group || archiveOf(code),
-  }));
+  const about = model?.about || {};
+  return codes.map((code) => ({ code, name: "", url: "", group: "", ...about[code] }));
 }
 
-/** The name of a group of labels. */
-export const groupName = (group) => ARCHIVES[group] || group;
+/** What a group of labels is called. */
+export function groupTitle(group, model) {
+  const name = model?.about?.[group]?.name;
+  return name ? `${name} (${group})` : group;
+}

@@ -1,7 +1,6 @@
 /** The scores of an answer as bars, with the threshold over them. */
 
 import { byId, counted, make } from "./dom.js";
-import { groupName } from "./models.js";
 
 /** Rows to begin with. */
 const AT_FIRST = 20;
@@ -13,22 +12,22 @@ export function rank(labels, scores, threshold, topK) {
   return ranked.map((label, place) => ({ ...label, chosen: label.score >= threshold && place < (topK ?? Infinity) }));
 }
 
-/** Draws what `rank` gives. threshold null: without its line. */
-export function drawScores(ranked, threshold, all) {
+/** Draws what `rank` gives. threshold null: without its line. `titled` gives the title of a group. */
+export function drawScores(ranked, { threshold, all, titled }) {
   const shown = all ? ranked : ranked.filter((label, place) => place < AT_FIRST || label.chosen);
   const groups = grouped(shown);
   const box = byId("scores");
   box.style.setProperty("--threshold", threshold ?? 0);
   box.classList.toggle("without-line", threshold === null);
-  box.replaceChildren(...(threshold === null ? [] : [scale(threshold)]), ...groups.flatMap(([name, labels]) => drawGroup(name, labels)));
+  const lists = groups.flatMap(([group, labels]) => [...(group ? [make("h3", { textContent: titled(group) })] : []), list(labels)]);
+  box.replaceChildren(...(threshold === null ? [] : [scale(threshold)]), ...lists);
   const more = byId("more");
   more.hidden = shown.length === ranked.length;
   more.textContent = `Show all ${counted(ranked.length, "label")}`;
 }
 
-/** [name, labels] by group, the group of the best label first; or all in one without a name. */
+/** [group, labels], the group of the best label first; labels without a group are together. */
 function grouped(ranked) {
-  if (ranked.every((label) => label.group === label.code)) return [["", ranked]];
   const groups = new Map();
   ranked.forEach((label) => groups.set(label.group, [...(groups.get(label.group) || []), label]));
   return [...groups];
@@ -39,12 +38,7 @@ function scale(threshold) {
   return make("div", { className: "scale" }, make("span", { className: "track" }, mark));
 }
 
-function drawGroup(group, labels) {
-  const list = make("ol", { className: "bars" }, ...labels.map(row));
-  if (!group) return [list];
-  const title = make("h3", { textContent: groupName(group) === group ? group : `${groupName(group)} (${group})` });
-  return [title, list];
-}
+const list = (labels) => make("ol", { className: "bars" }, ...labels.map(row));
 
 function row({ code, name, url, score, chosen }) {
   const title = make("span", { className: "name", textContent: name || code });

@@ -34,7 +34,8 @@ function reasons(problem) {
   return (named.length ? named : [problem.detail]).join(" ");
 }
 
-const FIRST = ["row", "input_id", "categories", "warnings", "problem", "cached", "id", "model", "model_digest"];
+/** Columns in front of the scores, as `abstracts predict --output FILE.csv` has them. */
+const FIRST = ["row", "input_id", "categories", "warnings", "truncated", "cached", "problem", "id", "model", "model_digest"];
 
 /** The results of a job as CSV (RFC 4180): a row a paper, with a score a label. */
 export function asCsv(results) {

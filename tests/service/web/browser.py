@@ -53,7 +53,8 @@ class Browser:
 
     def __init__(self, to: int, back: int) -> None:
         self._to = to
-        self._back = os.fdopen(back, "rb")
+        self._back = back
+        self._received = bytearray()
         self._number = 0
 
     def ask(self, method: str, parameters: Mapping[str, object], **session: str) -> Any:
@@ -78,16 +79,17 @@ class Browser:
             self.ask("Target.disposeBrowserContext", context)
 
     def close(self) -> None:
-        self._back.close()
+        os.close(self._back)
         os.close(self._to)
 
     def _receive(self) -> dict[str, Any]:
-        message = b""
-        while not message.endswith(b"\0"):
-            byte = self._back.read(1)
-            assert byte, "the browser has ended"
-            message += byte
-        found: dict[str, Any] = json.loads(message[:-1])
+        while (end := self._received.find(b"\0")) < 0:
+            piece = os.read(self._back, 1 << 16)
+            assert piece, "the browser has ended"
+            self._received += piece
+        message = bytes(self._received[:end])
+        del self._received[: end + 1]
+        found: dict[str, Any] = json.loads(message)
         return found
 
 

@@ -143,7 +143,7 @@ def test_without_the_scope_to_read_the_default_model_answers(proxied: Screen, pr
     assert "The key lacks the scope read." in proxied.get("model-note")
     assert proxied.all(".mark") == []
     answer = server.predict()[2]
-    assert proxied.all("li.chosen .code") == [category["label"] for category in answer["categories"]]
+    assert proxied.all("li.chosen .name") == [category["label"] for category in answer["categories"]]
 
 
 def test_text_of_the_service_is_never_markup(proxied: Screen, proxy: Proxy, server: Server) -> None:
