@@ -112,7 +112,8 @@ def train(plan: Plan, recipe: Recipe, on_step: Callable[[Progress], None], on_ro
     heads = model.split_head(outputs)
     unseen, fitting = _features(run, model, tokenizer, on_rows)
     if plan.fit_heads:
-        heads = [_fitted(run, labels, fitting, unseen, on_rows) for labels in run.sets]
+        fitted = [_fitted(run, labels, fitting, unseen, on_rows) for labels in run.sets]
+        heads = [_mean(heads[0], fitted[0]), *fitted[1:]]
     (plan.out / SEEN).write_text("".join(f"{row}\n" for row in sorted(run.seen)), "utf-8")
     measured = [_measured(run, labels, head.logits(unseen)) for labels, head in zip(run.sets, heads, strict=True)]
     for labels, head, (record, _) in list(zip(run.sets, heads, measured, strict=True))[1:]:
@@ -237,6 +238,11 @@ def _fitted(run: _Run, labels: LabelSet, fitting: Floats, unseen: Floats, on_row
         on_rows(f"head for {labels.name}", epoch, epochs)
 
     return fit_head(labels.kind, training, validation, run.plan.head, on_epoch)
+
+
+def _mean(trained: LinearHead, fitted: LinearHead) -> LinearHead:
+    """For labels of which training has shown enough, both together are better than either."""
+    return LinearHead((trained.kernel + fitted.kernel) / 2, (trained.bias + fitted.bias) / 2)
 
 
 def _split(labels: LabelSet, rows: Sequence[Row], features: Floats, mix: Mapping[str, float]) -> Split:

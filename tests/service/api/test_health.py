@@ -46,8 +46,9 @@ def test_degraded_without_the_default_model(services: TestServices, model_dir: P
 
 def test_not_ready_without_a_model(services: TestServices, model_dir: Path) -> None:
     (model_dir / "arxiv-mini" / WEIGHTS).write_bytes(b"altered")
-    shutil.copytree(SHIPPED / "arxiv-mini-single", model_dir / "arxiv-mini-single")
-    (model_dir / "arxiv-mini-single" / HEAD).write_bytes(b"altered")
+    for name in ("arxiv-mini-single", "arxiv-fine"):
+        shutil.copytree(SHIPPED / name, model_dir / name)
+        (model_dir / name / HEAD).write_bytes(b"altered")
     response = create_app(services=services).test_client().get("/readyz")
     assert response.status_code == 503
     assert response.content_type == "application/problem+json"

@@ -40,8 +40,8 @@ def test_scores_are_shown_best_first_with_names_and_links(screen: Screen, server
 
 def test_the_threshold_and_top_k_are_applied_in_the_page(screen: Screen, server: Server) -> None:
     screen.classify(server.key, ABSTRACT)
-    assert screen.all(".scale .mark") == ["threshold 0.40"]
-    assert screen.get("threshold-value") == "0.40, the model’s own"
+    assert screen.all(".scale .mark") == ["threshold 0.42"]
+    assert screen.get("threshold-value") == "0.42, the model’s own"
     place = "document.querySelector('.mark').getBoundingClientRect().left"
     before = screen.page.run(place)
     screen.fill("threshold", "0.03")
@@ -54,13 +54,14 @@ def test_the_threshold_and_top_k_are_applied_in_the_page(screen: Screen, server:
     screen.fill("top_k", "2")
     assert codes(screen, "#scores li.chosen") == [category["label"] for category in categories[:2]]
     screen.click("threshold-reset")
-    assert screen.get("threshold-value") == "0.40, the model’s own"
+    assert screen.get("threshold-value") == "0.42, the model’s own"
 
 
 def test_a_model_can_be_chosen(screen: Screen, server: Server) -> None:
     screen.classify(server.key, ABSTRACT)
     assert screen.all("#model option") == [
         "Archives, all that fit (arxiv-mini)",
+        "Categories, under their archives (arxiv-fine)",
         f"Primary archive, the one it fits best ({SINGLE})",
     ]
     screen.fill("model", SINGLE)
