@@ -97,10 +97,10 @@ def test_what_a_killed_server_left_goes_at_the_next_start_and_not_before(server:
     assert server.process is not None
     left = workers(server)
     folder = folder_of(left[0])
-    server.process.kill()
-    server.process.wait(60)
-    os.kill(left[0], signal.SIGSTOP)
+    os.kill(left[0], signal.SIGSTOP)  # before it notices that the other has gone
     try:
+        server.process.kill()
+        server.process.wait(60)
         with shared_folder():
             assert folder.exists()
     finally:
