@@ -38,7 +38,7 @@ def test_check_knows_models_that_do_not_exist(run: Run, variables: dict[str, str
     over = CommandServices(variables | {"ABSTRACTS_DEFAULT_MODEL": "nosuch"})
     result = run("config", "check", over=over)
     assert result.exit_code == 1
-    assert "ABSTRACTS_DEFAULT_MODEL='nosuch': there is no such model, only arxiv-mini" in result.stderr
+    assert "ABSTRACTS_DEFAULT_MODEL='nosuch': there is no such model, only arxiv-fine, arxiv-mini" in result.stderr
 
 
 def test_wrong_settings_end_every_command_with_all_faults(program: Callable[..., Any]) -> None:
