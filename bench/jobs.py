@@ -80,6 +80,8 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--large", type=int, default=10_000)
     options = parser.parse_args()
+    if min(vars(options).values()) < 1:
+        parser.error("give 1 or more of each")
     if shutil.which("redis-server") is None:
         raise SystemExit("redis-server is missing: apt-get install redis-server")
     texts = abstracts(options.abstracts)
