@@ -265,7 +265,8 @@ class Services:
         """Works chunks off, whoever holds them."""
         from service.jobs.runner import Runner
 
-        return Runner(self.jobs, self.models, self.predictor, self.keys, self.limits, self.metrics, self.pdfs)
+        services = (self.jobs, self.models, self.predictor, self.keys, self.limits)
+        return Runner(*services, self.metrics, self.meter, self.pdfs)
 
     @once
     def attendant(self) -> "Attendant":

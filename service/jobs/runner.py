@@ -20,6 +20,7 @@ from service.predicting.papers import paper_entry
 from service.predicting.predictor import Predictor
 from service.predicting.rendering import DEFAULT_OPTIONS, RenderOptions, render_item, tally
 from service.telemetry.metrics import Metrics
+from service.telemetry.usage import UsageMeter
 from storage.records.apikeys import ApiKey, Keys
 from storage.records.chunks import Counts, Item
 from storage.records.job import Job
@@ -64,6 +65,7 @@ class Runner:
         keys: Keys,
         limits: RateLimits,
         metrics: Metrics,
+        usage: UsageMeter,
         pdfs: Extractor,
     ) -> None:
         self._jobs = jobs
@@ -72,6 +74,7 @@ class Runner:
         self._keys = keys
         self._limits = limits
         self._metrics = metrics
+        self._usage = usage
         self._pdfs = pdfs
 
     def run(self, claim: Claim, stopping: Stopping) -> None:
@@ -134,6 +137,8 @@ class Runner:
     def _read(self, claim: Claim, item: Item) -> Entry:
         data, input_id = paper_of(item)
         entry = paper_entry(self._pdfs, data, claim.job.owner, input_id, PATIENCE)
+        if entry.found:
+            self._usage.paper(claim.job.owner)
         self._jobs.renew(claim)
         return entry
 

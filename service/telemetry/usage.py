@@ -63,6 +63,11 @@ class UsageMeter:
             usage.pdfs += pdf
             self._used[key] = self._now()
 
+    def paper(self, key: str) -> None:
+        """Counts a paper of a job that was read."""
+        with self._lock:
+            self._usage(key).pdfs += 1
+
     def answer(self, key: str, *, hit: bool, model_seconds: float) -> None:
         """Counts the answer to an abstract: a hit, unless this call ran the model, for so long."""
         with self._lock:

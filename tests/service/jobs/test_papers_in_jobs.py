@@ -67,6 +67,9 @@ def test_each_paper_is_an_item_and_a_damaged_one_a_problem(
     assert drum["id"] == client.post("/api/predict/", json={"abstract": TEXT}).get_json()["id"]
     assert (slug(damaged), slug(bare)) == ("pdf-damaged", "pdf-without-abstract")
     assert services.engine.texts == [TEXT]
+    services.meter.write()
+    usage = client.get("/api/key").get_json()["usage"]
+    assert sum(day["pdfs"] for day in usage) == 2
 
 
 def test_one_paper_as_it_is(client: FlaskClient) -> None:
