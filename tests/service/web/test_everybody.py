@@ -115,7 +115,7 @@ def test_all_can_be_done_by_keyboard(screen: Screen, server: Server) -> None:
     tab_to(page, "Gravitational waves")
     page.press("Enter")
     tab_to(page, "model")
-    until(lambda: len(screen.all("#model option")) == 2)
+    until(lambda: len(screen.all("#model option")) == 3)
     tab_to(page, "threshold")
     page.press("End")
     assert screen.get("threshold-value") == "1.00"

@@ -126,7 +126,7 @@ def test_a_slow_answer_can_be_waited_for_or_cancelled(proxied: Screen, proxy: Pr
 
 def test_a_dead_server_is_told(proxied: Screen, proxy: Proxy, server: Server) -> None:
     proxied.fill("key", server.key)
-    until(lambda: len(proxied.all("#model option")) == 2)
+    until(lambda: len(proxied.all("#model option")) == 3)
     proxy.upstream = "http://127.0.0.1:9"
     assert "The service cannot be reached." in proxied.classify(server.key, ABSTRACT)
 
